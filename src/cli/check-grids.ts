@@ -1,0 +1,101 @@
+/** Lays every configured grid out before anything is opened or written: what cannot trade is refused here. */
+import type { Config, GridConfig } from "../config/schema.ts";
+import type { PriceTicks } from "../domain/amounts.ts";
+import { QuantmeshError, hasCode } from "../domain/errors.ts";
+import type { Bot } from "../domain/grid.ts";
+import { botCode } from "../domain/ids.ts";
+import type { Instant } from "../domain/ids.ts";
+import type { Instrument } from "../domain/instrument.ts";
+import { createInstrument, parsePrice } from "../domain/instrument.ts";
+import { createBot } from "../strategy/create-bot.ts";
+import type { GridRules, GridSettings } from "../strategy/settings.ts";
+import { gridRules, gridSettings } from "./grid-config.ts";
+import type { Candles } from "../venue/market/candles.ts";
+import { loadCandles } from "../venue/market/candles.ts";
+
+export type SymbolConfig = Config["exchanges"]["sim"]["symbols"][string];
+
+/** A configured grid with all that it needs to start. */
+export interface CheckedGrid {
+  readonly symbol: string;
+  readonly settings: GridSettings;
+  readonly rules: GridRules;
+  readonly instrument: Instrument;
+  readonly market: SymbolConfig["market"];
+  /** Of a replay. */
+  readonly candles: Candles | undefined;
+  /** The grid as it would be laid out at the market's first price. */
+  readonly preview: Bot;
+}
+
+/** Throws CONFIG_INVALID with the place and the numbers; reads candle files, writes nothing. */
+export async function checkGrids(config: Config): Promise<readonly CheckedGrid[]> {
+  checkTimes(config);
+  const grids: CheckedGrid[] = [];
+  for (const [index, grid] of config.trading.symbols.entries()) {
+    try {
+      grids.push(await checkGrid(config, grid));
+    } catch (error) {
+      if (!hasCode(error, "CONFIG_INVALID")) throw error;
+      const place = `trading.symbols[${index}] (${grid.symbol})`;
+      throw new QuantmeshError("CONFIG_INVALID", `${place}: ${error.message}`, { cause: error });
+    }
+  }
+  return grids;
+}
+
+/** What no single section can see. */
+function checkTimes({ distributed_lock: lock, exchanges, trading }: Config): void {
+  const windowMs = exchanges.sim.request_window_ms;
+  if (lock.default_ttl * 1000 < 3 * windowMs) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `distributed_lock.default_ttl: ${lock.default_ttl} s is less than three times exchanges.sim.request_window_ms ` +
+        `(${windowMs} ms): a request is sent only under a lock that outlives it; raise default_ttl`,
+    );
+  }
+  const types = new Set(trading.symbols.map(({ symbol }) => exchanges.sim.symbols[symbol]?.market.type));
+  if (types.size > 1) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      "exchanges.sim.symbols: walks, which move in real time, and replays, which do not, cannot be traded together",
+    );
+  }
+}
+
+export function simInstrument(config: Config, symbol: string): Instrument {
+  const { sim } = config.exchanges;
+  const rules = sim.symbols[symbol];
+  if (!rules) throw new QuantmeshError("CONFIG_INVALID", `exchanges.sim.symbols has no ${symbol}`);
+  return createInstrument({
+    exchange: "sim",
+    symbol,
+    tickSize: rules.tick_size,
+    lotSize: rules.lot_size,
+    minQuantity: rules.min_quantity,
+    minNotional: rules.min_notional,
+    makerFee: sim.maker_fee,
+    takerFee: sim.taker_fee,
+  });
+}
+
+async function checkGrid(config: Config, grid: GridConfig): Promise<CheckedGrid> {
+  const { symbol } = grid;
+  const instrument = simInstrument(config, symbol);
+  const market = config.exchanges.sim.symbols[symbol]?.market;
+  if (!market) throw new QuantmeshError("CONFIG_INVALID", `exchanges.sim.symbols.${symbol} has no market`);
+  const candles = market.type === "replay" ? await loadCandles(market.file, instrument.tickSize) : undefined;
+  const startPrice = market.type === "replay" ? candles?.open[0] : parsePrice(instrument, market.start_price);
+  const settings = gridSettings(grid);
+  const rules = gridRules(grid);
+  const preview = createBot({
+    code: botCode("0".repeat(10)),
+    market: { exchange: "sim", account: config.exchanges.sim.account, symbol },
+    instrument,
+    settings,
+    rules,
+    price: (startPrice ?? 0) as PriceTicks,
+    createdAt: 0 as Instant,
+  });
+  return { symbol, settings, rules, instrument, market, candles, preview };
+}

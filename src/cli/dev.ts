@@ -1,0 +1,4 @@
+/** The command from its sources, for `npm run dev`. */
+import { main } from "./main.ts";
+
+process.exitCode = await main(process.argv.slice(2));

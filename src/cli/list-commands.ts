@@ -1,0 +1,165 @@
+/** `quantmesh bots|orders|fills|trades`: what is stored, read beside a running instance. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { loadConfig } from "../config/load-config.ts";
+import { formatMoney } from "../domain/amounts.ts";
+import { QuantmeshError } from "../domain/errors.ts";
+import { formatQuantity } from "../domain/instrument.ts";
+import { createStorage } from "../storage/create-storage.ts";
+import type { BotSummary, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
+import { parseWholeNumber } from "./parse-options.ts";
+import { formatTable } from "./table.ts";
+
+interface Options {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly open?: boolean;
+}
+
+/** One kind of list: how it is read, its rows as JSON, and its columns. */
+interface Listing<Row> {
+  readonly read: (storage: Storage, options: Options) => Promise<readonly Row[]>;
+  readonly toJson: (row: Row) => object;
+  readonly columns: Readonly<Record<string, (row: Row) => string>>;
+}
+
+const BOTS: Listing<BotSummary> = {
+  read: async (storage) => storage.listBots(),
+  toJson: describeBot,
+  columns: {
+    bot: ({ bot }) => bot.code,
+    symbol: ({ bot }) => bot.market.symbol,
+    mode: ({ mode }) => mode,
+    orders: ({ workingOrders }) => String(workingOrders),
+    position: ({ bot, totals }) => formatQuantity(bot.instrument, totals.position),
+    fills: ({ totals }) => String(totals.fills),
+    trades: ({ totals }) => String(totals.trades),
+    "grid profit": ({ totals }) => formatMoney(totals.gridProfit),
+    "inventory pnl": ({ totals }) => formatMoney(totals.inventoryPnl),
+    fees: ({ totals }) => formatMoney(totals.fees),
+  },
+};
+
+const ORDERS: Listing<OrderRow> = {
+  read: async (storage, { limit, open }) => storage.listOrders({ limit, ...(open ? { working: true } : {}) }),
+  toJson: withoutCursor,
+  columns: {
+    id: ({ id }) => id,
+    symbol: ({ symbol }) => symbol,
+    slot: ({ slot }) => String(slot),
+    side: ({ side }) => side,
+    gen: ({ generation }) => String(generation),
+    type: ({ type }) => type,
+    status: ({ status }) => status,
+    price: ({ price }) => price,
+    quantity: ({ quantity }) => quantity,
+    executed: ({ executed }) => executed,
+    updated: ({ updatedAt }) => isoTime(updatedAt),
+  },
+};
+
+const FILLS: Listing<FillRow> = {
+  read: async (storage, { limit }) => storage.listFills({ limit }),
+  toJson: withoutCursor,
+  columns: {
+    time: ({ at }) => isoTime(at),
+    symbol: ({ symbol }) => symbol,
+    trade: ({ tradeId }) => tradeId,
+    slot: ({ slot }) => String(slot),
+    side: ({ side }) => side,
+    price: ({ price }) => price,
+    quantity: ({ quantity }) => quantity,
+    fee: ({ fee }) => fee,
+    asset: ({ feeAsset }) => feeAsset,
+    as: ({ liquidity }) => liquidity,
+  },
+};
+
+const TRADES: Listing<TradeRow> = {
+  read: async (storage, { limit }) => storage.listTrades({ limit }),
+  toJson: withoutCursor,
+  columns: {
+    time: ({ at }) => isoTime(at),
+    symbol: ({ symbol }) => symbol,
+    slot: ({ slot }) => String(slot),
+    origin: ({ origin }) => origin,
+    quantity: ({ quantity }) => quantity,
+    bought: ({ buyQuote }) => buyQuote,
+    sold: ({ sellQuote }) => sellQuote,
+    profit: ({ profit }) => profit,
+  },
+};
+
+export function addListCommands(program: Command): void {
+  addListing(program, "bots", "list the bots and what they have earned", BOTS);
+  addListing(program, "orders", "list orders, newest first", ORDERS).option("--open", "only unfinished ones");
+  addListing(program, "fills", "list fills, newest first", FILLS);
+  addListing(program, "trades", "list completed trades, newest first", TRADES);
+}
+
+function addListing<Row>(
+  program: Command,
+  name: string,
+  description: string,
+  listing: Listing<Row>,
+): Command {
+  return program
+    .command(name)
+    .description(description)
+    .requiredOption("-c, --config <file>", "config file")
+    .option("-n, --limit <rows>", "at most so many rows", parseWholeNumber("--limit"), 50)
+    .option("--json", "one JSON array")
+    .action(async (options: Options) => {
+      const { dsn } = (await loadConfig(options.config)).database;
+      if (!existsSync(dsn)) {
+        throw new QuantmeshError(
+          "CONFIG_INVALID",
+          `there is no database at ${dsn} yet: start an instance with \`quantmesh run -c ${options.config}\``,
+        );
+      }
+      const storage = await createStorage({ type: "sqlite", file: dsn });
+      try {
+        print(await listing.read(storage, options), listing, options);
+      } finally {
+        await storage.close();
+      }
+    });
+}
+
+function print<Row>(rows: readonly Row[], { toJson, columns }: Listing<Row>, { json }: Options): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
+    return;
+  }
+  const cells = rows.map((row) => Object.values(columns).map((column) => column(row)));
+  process.stdout.write(rows.length === 0 ? "none\n" : `${formatTable(Object.keys(columns), cells)}\n`);
+}
+
+function describeBot({ bot, mode, modeReason, totals, workingOrders }: BotSummary): object {
+  const { instrument, market } = bot;
+  return {
+    bot: bot.code,
+    ...market,
+    settings: JSON.parse(bot.settings) as unknown,
+    mode,
+    modeReason,
+    workingOrders,
+    position: formatQuantity(instrument, totals.position),
+    fills: totals.fills,
+    trades: totals.trades,
+    inventorySells: totals.inventorySells,
+    gridProfit: formatMoney(totals.gridProfit),
+    inventoryPnl: formatMoney(totals.inventoryPnl),
+    fees: formatMoney(totals.fees),
+  };
+}
+
+function withoutCursor(row: { readonly cursor: string }): object {
+  const { cursor: _, ...rest } = row;
+  return rest;
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,95 @@
+/** The live view on a terminal: price, the orders around it, the last events, profit. Repainted in place. */
+import { formatPrice, formatQuantity } from "../domain/instrument.ts";
+import type { WorkingOrder } from "../domain/order.ts";
+import type { BotStatus } from "../runner/bot-runner.ts";
+import type { RunningInstance } from "./run-instance.ts";
+import { summarizeBot } from "./summary.ts";
+
+const REPAINT_MS = 250;
+const ORDERS_AROUND = 4;
+const LINES_KEPT = 10;
+const BOLD = "\u001b[1m";
+const DIM = "\u001b[2m";
+const GREEN = "\u001b[32m";
+const RED = "\u001b[31m";
+const PLAIN = "\u001b[0m";
+const HOME_AND_CLEAR = "\u001b[H\u001b[J";
+const OTHER_SCREEN = "\u001b[?1049h\u001b[?25l";
+const OWN_SCREEN = "\u001b[?25h\u001b[?1049l";
+
+export class LiveStatus {
+  readonly #out: NodeJS.WriteStream;
+  readonly #events: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  /** Takes the log's JSON lines: fills, trades and warnings are shown below the orders. */
+  write(line: string): void {
+    const { time, level, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const shown = ["side", "slot", "price", "quantity", "profit", "reason", "message"]
+      .filter((name) => fields[name] !== undefined)
+      .map((name) => `${name} ${String(fields[name])}`);
+    const clock = String(time).slice(11, 19);
+    this.#events.push(
+      `${clock}  ${level === "info" ? "" : `${RED}${String(level)}${PLAIN} `}${String(event)}  ${shown.join("  ")}`,
+    );
+    if (this.#events.length > LINES_KEPT) this.#events.shift();
+  }
+
+  start(running: RunningInstance): void {
+    this.#out.write(OTHER_SCREEN);
+    const paint = (): void => void this.#out.write(HOME_AND_CLEAR + this.#render(running));
+    paint();
+    this.#timer = setInterval(paint, REPAINT_MS);
+  }
+
+  stop(): void {
+    if (!this.#timer) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#out.write(OWN_SCREEN);
+  }
+
+  #render(running: RunningInstance): string {
+    const { position, total } = running.market.progress();
+    const replayed = total === undefined ? "" : `  replay ${((100 * position) / total).toFixed(1)} %`;
+    const where = running.url === undefined ? "" : `  ${running.url}/metrics`;
+    const lines = [
+      `${BOLD}quantmesh${PLAIN}${replayed}${DIM}${where}  Ctrl-C stops; resting orders stay${PLAIN}`,
+      ...running.instance.statuses().flatMap(renderBot),
+      "",
+      ...this.#events,
+    ];
+    return lines.map((line) => `${line}\n`).join("");
+  }
+}
+
+function renderBot(status: BotStatus): readonly string[] {
+  const { bot, working, price } = status;
+  const text = summarizeBot(status);
+  const line = ({ terms }: WorkingOrder, color: string): string =>
+    `  ${color}${terms.side.padEnd(4)}${PLAIN} ${formatPrice(bot.instrument, terms.price).padStart(14)}` +
+    `  ${formatQuantity(bot.instrument, terms.quantity)}`;
+  const sells = working
+    .filter(({ terms }) => terms.side === "sell")
+    .sort((a, b) => a.terms.price - b.terms.price);
+  const buys = working
+    .filter(({ terms }) => terms.side === "buy")
+    .sort((a, b) => b.terms.price - a.terms.price);
+  return [
+    "",
+    `${BOLD}${text.symbol}${PLAIN}  ${text.mode}  position ${text.position} ${bot.instrument.base}` +
+      `  fills ${text.fills}  trades ${text.trades}`,
+    `  grid profit ${text.gridProfit}  inventory ${text.inventoryPnl}  unrealized ${text.unrealizedPnl}` +
+      `  total ${BOLD}${text.totalPnl}${PLAIN} ${bot.instrument.quote}  fees ${text.fees}`,
+    ...sells
+      .slice(0, ORDERS_AROUND)
+      .reverse()
+      .map((order) => line(order, RED)),
+    `  ${BOLD}     ${formatPrice(bot.instrument, price).padStart(14)}${PLAIN}  ← price  (${text.openSells} sells above, ${text.openBuys} buys below)`,
+    ...buys.slice(0, ORDERS_AROUND).map((order) => line(order, GREEN)),
+  ];
+}

@@ -1,0 +1,25 @@
+/** Option parsers: what a user types → a checked value, or a usage error that names the option. */
+import { InvalidArgumentError } from "commander";
+import { parseDecimal } from "../domain/decimal.ts";
+
+export function parseWholeNumber(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+      throw new InvalidArgumentError(`${option} takes a whole number from 1.`);
+    }
+    return value;
+  };
+}
+
+/** Keeps the exact text. */
+export function parseAmount(option: string): (text: string) => string {
+  return (text) => {
+    try {
+      if (parseDecimal(text) >= 0n) return text;
+    } catch {
+      // Said below.
+    }
+    throw new InvalidArgumentError(`${option} takes a plain decimal number of at least 0, like 0.001.`);
+  };
+}

@@ -1,0 +1,66 @@
+/** The commands and options of `quantmesh`. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { QuantmeshError } from "../domain/errors.ts";
+import { addBacktestCommand } from "./backtest-command.ts";
+import { addConfigCommands } from "./config-command.ts";
+import { addListCommands } from "./list-commands.ts";
+import { addPlanCommand } from "./plan-command.ts";
+import { runCommand } from "./run-command.ts";
+
+interface RootOptions {
+  readonly config?: string;
+  readonly standby?: boolean;
+}
+
+export function createProgram(): Command {
+  const program = new Command("quantmesh")
+    .description("A distributed grid-trading bot fleet: no order placed twice, no fill lost.")
+    .version(readVersion())
+    .enablePositionalOptions()
+    .showHelpAfterError("(quantmesh -h shows the commands)")
+    .exitOverride()
+    .option("-c, --config <file>", "start an instance from this config file (same as `run -c`)")
+    .option("--standby", "start as a hot standby")
+    .addHelpText("after", "\nExit codes: 0 done · 1 failed · 2 wrong config or usage")
+    .allowExcessArguments(true)
+    .action(async (options: RootOptions) => {
+      const [unknown] = program.args;
+      if (unknown !== undefined) {
+        throw new QuantmeshError(
+          "CONFIG_INVALID",
+          `unknown command "${unknown}" (quantmesh -h shows the commands)`,
+        );
+      }
+      if (options.standby) {
+        throw new QuantmeshError(
+          "CONFIG_INVALID",
+          "--standby is not available in this version: it needs a fleet",
+        );
+      }
+      if (options.config === undefined) return program.help({ error: true });
+      await runCommand(options.config);
+    });
+  program
+    .command("run")
+    .description("start an instance and trade until Ctrl-C, or until a replay ends")
+    .requiredOption("-c, --config <file>", "config file (YAML or JSON)")
+    .action(async (options: { readonly config: string }) => runCommand(options.config));
+  addBacktestCommand(program);
+  addPlanCommand(program);
+  addConfigCommands(program);
+  addListCommands(program);
+  for (const command of program.commands) inheritSettings(program, command);
+  return program;
+}
+
+/** Sub-commands made with `addCommand` or `command` after the settings still need them. */
+function inheritSettings(from: Command, command: Command): void {
+  command.copyInheritedSettings(from);
+  for (const child of command.commands) inheritSettings(from, child);
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,40 @@
+/** `quantmesh run`: one instance until Ctrl-C or the end of a replay; live status on a terminal, JSON lines elsewhere. */
+import { loadConfigWithWarnings } from "../config/load-config.ts";
+import { createLog } from "../observe/log.ts";
+import { LiveStatus } from "./live-status.ts";
+import { startInstance } from "./run-instance.ts";
+import { formatSummaries, summarizeBot } from "./summary.ts";
+
+export async function runCommand(file: string): Promise<void> {
+  const { config, warnings } = await loadConfigWithWarnings(file);
+  const isTerminal = process.stdout.isTTY;
+  const status = isTerminal ? new LiveStatus(process.stdout) : undefined;
+  const log = createLog({ level: config.system.log_level, ...(status ? { stream: status } : {}) });
+  for (const warning of warnings) log.warn({ warning }, "config.warning");
+  const stopping = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // A second signal does not wait: the state is durable anyway.
+    if (stopping.signal.aborted) process.exit(130);
+    log.info({ signal }, "instance.stopping");
+    stopping.abort(signal);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  try {
+    const running = await startInstance(config, log);
+    status?.start(running);
+    try {
+      await running.run(stopping.signal);
+    } finally {
+      status?.stop();
+      await running.close(stopping.signal.aborted ? "signal" : "end of data");
+      const summaries = running.instance.statuses().map(summarizeBot);
+      for (const summary of summaries) log.info({ ...summary }, "bot.stopped");
+      log.info({}, "instance.stopped");
+      if (isTerminal) process.stdout.write(`${formatSummaries(summaries)}\n`);
+    }
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}

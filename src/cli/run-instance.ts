@@ -1,0 +1,234 @@
+/** The composition root of a running instance: builds every part from the config, and closes them in reverse. */
+import { randomInt } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import type { Config } from "../config/schema.ts";
+import { SOLO_PERMIT } from "../coordination/permit.ts";
+import { parseMoney } from "../domain/amounts.ts";
+import { invariant } from "../domain/assert.ts";
+import type { BotCode } from "../domain/ids.ts";
+import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
+import { parsePrice } from "../domain/instrument.ts";
+import type { Log } from "../domain/log.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import type { SimMarket } from "../exchange/sim/sim-exchange.ts";
+import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
+import type { SimSymbol } from "../exchange/sim/sim-market.ts";
+import { createLock } from "../lock/create-lock.ts";
+import type { LockProvider } from "../lock/lock.ts";
+import { createHealth } from "../observe/health.ts";
+import { startHttp } from "../observe/http.ts";
+import type { MetricsPage } from "../observe/metrics.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { Activity } from "../runner/activity.ts";
+import type { ExitMode } from "../runner/bot-session.ts";
+import { Instance } from "../runner/instance.ts";
+import { createStorage } from "../storage/create-storage.ts";
+import { holdProcessLock } from "../storage/process-lock.ts";
+import type { Storage } from "../storage/storage.ts";
+import { measuredExchange, measuredStorage } from "./measured-ports.ts";
+import { crowdOptions, faultOptions } from "./sim-options.ts";
+import type { CheckedGrid } from "./check-grids.ts";
+import { checkGrids } from "./check-grids.ts";
+
+/** Calls are timed by the computer's clock, also where the market's is virtual. */
+const REAL_TIME = { monotonic: () => performance.now() };
+
+/** Many orders may wait at once for the end of one session. */
+const MOST_WAITING = 10_000;
+
+/** Puts something between the bots and a port; tests use it to die at named points. */
+export interface PortWrappers {
+  readonly exchange?: (exchange: Exchange) => Exchange;
+  readonly storage?: (storage: Storage) => Storage;
+  readonly lock?: (lock: LockProvider) => LockProvider;
+}
+
+export interface RunningInstance {
+  readonly instance: Instance;
+  readonly market: SimMarket;
+  readonly grids: readonly CheckedGrid[];
+  /** Where /metrics and /health are; undefined where the web server is off. */
+  readonly url: string | undefined;
+  /** Lets the market live until `signal` aborts, its data end, or every bot has failed (then it throws that). */
+  run(signal: AbortSignal): Promise<void>;
+  /** Places nothing new, waits for answers, closes everything; resting orders stay. */
+  close(reason: string): Promise<void>;
+}
+
+/** Starts every bot of the config. Where something cannot start, what was opened is closed again. */
+export async function startInstance(
+  config: Config,
+  log: Log,
+  wrappers: PortWrappers = {},
+): Promise<RunningInstance> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close; close = closers.pop()) await close();
+  };
+  try {
+    // Everything that can refuse the config or the machine comes before anything is written.
+    const grids = await checkGrids(config);
+    const parts = new Map<string, () => Promise<void>>();
+    const { metrics, registry } = createMetrics();
+    let gauge = (): void => undefined;
+    const page: MetricsPage = {
+      contentType: registry.contentType,
+      text: async () => {
+        gauge();
+        return registry.text();
+      },
+    };
+    const { web, database, distributed_lock: lockConfig } = config;
+    const http = web.enabled
+      ? await startHttp({
+          host: web.host,
+          port: web.port,
+          allowedHosts: web.allowed_hosts,
+          registry: page,
+          health: createHealth(() => parts),
+        })
+      : undefined;
+    if (http) closers.push(() => http.close());
+    const processLock = holdProcessLock(database.dsn);
+    closers.push(() => processLock.release());
+    const market = await openSim(config, grids);
+    closers.push(() => market.close());
+    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
+    const exchange = wrappers.exchange?.(measured) ?? measured;
+    const opened = await createStorage({ type: database.type, file: database.dsn });
+    closers.push(() => opened.close());
+    const stored = measuredStorage(opened, metrics, REAL_TIME);
+    const storage = wrappers.storage?.(stored) ?? stored;
+    const memory = createLock({ type: lockConfig.type }, market.clock);
+    closers.push(() => memory.close());
+    const lock = wrappers.lock?.(memory) ?? memory;
+    setMaxListeners(MOST_WAITING);
+    parts.set("exchange", () => exchange.ping());
+    parts.set("database", () => storage.ping());
+    parts.set("lock", () => lock.ping());
+
+    const instance = new Instance(
+      {
+        exchange,
+        storage,
+        lock,
+        clock: market.clock,
+        permit: SOLO_PERMIT,
+        log,
+        metrics,
+        activity: new Activity(),
+        drawBotCode,
+        holder: config.instance.id,
+        fleet: await storage.fleetId(),
+        lockBackend: lockConfig.type,
+        lockTtlMs: lockConfig.default_ttl * 1000,
+        exit: exitMode(config),
+        ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
+        reconcileIntervalMs: config.trading.reconcile_interval * 1000,
+      },
+      grids.map(({ symbol, settings, rules }) => ({
+        market: { exchange: exchange.name, account: exchange.account, symbol },
+        settings,
+        rules,
+      })),
+    );
+    gauge = () => instance.gauge();
+    await instance.start();
+    log.info(
+      { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
+      "instance.started",
+    );
+    return {
+      instance,
+      market,
+      grids,
+      url: http?.url,
+      run: async (signal) => runMarket(instance, market, signal),
+      close: async (reason) => {
+        try {
+          if (exitMode(config) === "leave") await instance.stop(reason);
+          else await stopInMovingMarket(instance, market, reason);
+        } finally {
+          await closeAll();
+        }
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** What is cancelled or sold at the exit takes its time, in which the market goes on. */
+async function stopInMovingMarket(instance: Instance, market: SimMarket, reason: string): Promise<void> {
+  const done = new AbortController();
+  const idle = {
+    isIdle: () => instance.isIdle && !instance.isFlat,
+    whenIdle: () => instance.whenIdle(),
+  };
+  // Asked first: the market must not move before the bots know.
+  const stopping = instance.stop(reason);
+  const driving = market.drive(idle, done.signal);
+  try {
+    await stopping;
+  } finally {
+    done.abort();
+    await driving;
+  }
+}
+
+async function runMarket(instance: Instance, market: SimMarket, signal: AbortSignal): Promise<void> {
+  const halt = new AbortController();
+  const driving = market.drive(
+    { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
+    AbortSignal.any([signal, halt.signal]),
+  );
+  const failure = instance.allFailed().then((error) => {
+    halt.abort();
+    throw error;
+  });
+  await Promise.race([driving, failure]);
+  await instance.whenIdle();
+}
+
+async function openSim(config: Config, grids: readonly CheckedGrid[]): Promise<SimMarket> {
+  const { sim } = config.exchanges;
+  const balances = Object.fromEntries(
+    Object.entries(sim.balances).map(([asset, amount]) => [asset, parseMoney(amount)]),
+  );
+  return openSimExchange({
+    name: "sim",
+    account: sim.account,
+    journalFile: sim.journal,
+    balances,
+    symbols: grids.map(simSymbol),
+    requestWindowMs: sim.request_window_ms,
+    settleMs: sim.settle_ms,
+    feeAsset: sim.fee_asset,
+    ...(sim.faults ? { faults: faultOptions(sim.faults) } : {}),
+    ...(sim.crowd ? { crowd: crowdOptions(sim.crowd) } : {}),
+  });
+}
+
+function simSymbol({ instrument, market, candles }: CheckedGrid): SimSymbol {
+  if (market.type === "replay") {
+    invariant(candles !== undefined, "a replay has candles");
+    return { instrument, market: { type: "replay", candles, fill: market.fill } };
+  }
+  const { seed, reversion, step_ms: stepMs } = market;
+  const startPrice = parsePrice(instrument, market.start_price);
+  const stepTicks = parsePrice(instrument, market.step);
+  return { instrument, market: { type: "walk", seed, startPrice, stepTicks, reversion, stepMs } };
+}
+
+function exitMode({ system }: Config): ExitMode {
+  if (system.close_positions_on_exit) return "close";
+  return system.cancel_on_exit ? "cancel" : "leave";
+}
+
+function drawBotCode(): BotCode {
+  const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+  return botCode(
+    Array.from({ length: BOT_CODE_LENGTH }, () => alphabet[randomInt(alphabet.length)]).join(""),
+  );
+}

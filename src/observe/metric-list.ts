@@ -1,0 +1,154 @@
+/** Every metric: the only place where their names, types and labels live. Prices are never labels. */
+
+export interface MetricSpec {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram, in seconds. */
+  readonly buckets?: readonly number[];
+}
+
+const MARKET = ["exchange", "symbol"] as const;
+const ORDER_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10];
+const STORAGE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+export const METRICS: Readonly<Record<string, MetricSpec>> = {
+  quantmesh_order_total: {
+    type: "counter",
+    help: "Orders sent, by what is known about them after the request.",
+    labels: [...MARKET, "side", "status"],
+  },
+  quantmesh_order_success_total: {
+    type: "counter",
+    help: "Orders that the exchange accepted.",
+    labels: [...MARKET, "side"],
+  },
+  quantmesh_order_duration_seconds: {
+    type: "histogram",
+    help: "Time from sending an order to knowing its outcome.",
+    labels: MARKET,
+    buckets: ORDER_SECONDS,
+  },
+  quantmesh_order_failure_total: {
+    type: "counter",
+    help: "Orders that were refused, by reason.",
+    labels: [...MARKET, "side", "reason"],
+  },
+  quantmesh_order_unknown_total: {
+    type: "counter",
+    help: "Orders whose request ended without a known outcome.",
+    labels: MARKET,
+  },
+  quantmesh_fills_total: { type: "counter", help: "Fills stored.", labels: [...MARKET, "side"] },
+  quantmesh_trade_volume_total: {
+    type: "counter",
+    help: "Quantity of all fills, in base.",
+    labels: [...MARKET, "side"],
+  },
+  quantmesh_trade_amount_total: {
+    type: "counter",
+    help: "Value of all fills before fees, in quote.",
+    labels: [...MARKET, "side"],
+  },
+  quantmesh_trade_count_total: {
+    type: "counter",
+    help: "Completed cycles of a buy and a sell.",
+    labels: MARKET,
+  },
+  quantmesh_pnl_total: {
+    type: "gauge",
+    help: "Realized and unrealized profit after fees, in quote, at the current price.",
+    labels: MARKET,
+  },
+  quantmesh_pnl_realized: {
+    type: "gauge",
+    help: "Profit of completed cycles after fees, in quote; falls with a loss.",
+    labels: MARKET,
+  },
+  quantmesh_position_size: { type: "gauge", help: "What the bot owns, in base.", labels: MARKET },
+  quantmesh_position_value: {
+    type: "gauge",
+    help: "Value of what the bot owns at the current price, in quote.",
+    labels: MARKET,
+  },
+  quantmesh_active_orders_count: {
+    type: "gauge",
+    help: "Orders that rest on the exchange.",
+    labels: [...MARKET, "side"],
+  },
+  quantmesh_current_price: { type: "gauge", help: "Last price seen, in quote per base.", labels: MARKET },
+  quantmesh_price_update_count_total: { type: "counter", help: "Price updates received.", labels: MARKET },
+  quantmesh_reconciliation_count_total: {
+    type: "counter",
+    help: "Comparisons with the exchange's own lists of orders and fills.",
+    labels: MARKET,
+  },
+  quantmesh_reconciliation_diff_found_total: {
+    type: "counter",
+    help: "Differences that a comparison found, by type.",
+    labels: [...MARKET, "type"],
+  },
+  quantmesh_risk_control_triggered: {
+    type: "gauge",
+    help: "1 while stop_loss, take_profit or another guard keeps the bot from buying, otherwise 0.",
+    labels: MARKET,
+  },
+  quantmesh_risk_control_trigger_count_total: {
+    type: "counter",
+    help: "How often a guard stopped the bot, by guard.",
+    labels: [...MARKET, "reason"],
+  },
+  quantmesh_api_call_total: {
+    type: "counter",
+    help: "Requests to the exchange, by how they ended.",
+    labels: ["exchange", "endpoint", "status"],
+  },
+  quantmesh_api_call_duration_seconds: {
+    type: "histogram",
+    help: "Time of one request to the exchange.",
+    labels: ["exchange", "endpoint"],
+    buckets: ORDER_SECONDS,
+  },
+  quantmesh_api_rate_limit_hit_total: {
+    type: "counter",
+    help: "Requests that the exchange refused because there were too many.",
+    labels: ["exchange"],
+  },
+  quantmesh_websocket_connected: {
+    type: "gauge",
+    help: "1 while the exchange's stream is connected, otherwise 0.",
+    labels: ["exchange", "stream_type"],
+  },
+  quantmesh_websocket_reconnect_count_total: {
+    type: "counter",
+    help: "How often the exchange's stream came back after an interruption.",
+    labels: ["exchange", "stream_type"],
+  },
+  quantmesh_db_query_duration_seconds: {
+    type: "histogram",
+    help: "Time of one storage operation.",
+    labels: ["operation"],
+    buckets: STORAGE_SECONDS,
+  },
+  quantmesh_db_errors_total: {
+    type: "counter",
+    help: "Storage operations that failed.",
+    labels: ["operation"],
+  },
+  quantmesh_lock_acquire_total: {
+    type: "counter",
+    help: "Attempts to lock price levels, by how they ended.",
+    labels: ["backend", ...MARKET, "status"],
+  },
+  quantmesh_lock_conflict_total: {
+    type: "counter",
+    help: "Price levels that another fleet held.",
+    labels: ["backend", ...MARKET],
+  },
+  quantmesh_bot_mode: {
+    type: "gauge",
+    help: "1 for the mode that the bot is in, 0 for the others.",
+    labels: [...MARKET, "mode"],
+  },
+  quantmesh_mailbox_depth: { type: "gauge", help: "Events that wait for the bot.", labels: MARKET },
+};

@@ -1,0 +1,126 @@
+/** Keeps one bot trading: opens sessions, and opens the next one where a claim or the database was lost. */
+import type { BotMode, Totals } from "../domain/grid.ts";
+import type { PriceTicks } from "../domain/amounts.ts";
+import type { Bot } from "../domain/grid.ts";
+import type { WorkingOrder } from "../domain/order.ts";
+import { policyFor } from "../domain/errors.ts";
+import type { GridState } from "../strategy/state.ts";
+import { workingOrders } from "../strategy/working-orders.ts";
+import { BotSession } from "./bot-session.ts";
+import { gaugeBot } from "./gauge-bot.ts";
+import type { BotSetup } from "./open-bot.ts";
+import { openBot } from "./open-bot.ts";
+import type { RunnerPorts } from "./ports.ts";
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 30_000;
+const EXIT_LIMIT_MS = 30_000;
+
+/** A bot as a person wants to see it. */
+export interface BotStatus {
+  readonly bot: Bot;
+  readonly mode: BotMode | "starting" | "failed";
+  readonly price: PriceTicks;
+  readonly working: readonly WorkingOrder[];
+  readonly totals: Totals;
+  readonly state: GridState;
+}
+
+export class BotRunner {
+  readonly setup: BotSetup;
+  /** Resolves with the failure that ended the bot for good; never, while it can trade again. */
+  readonly failed: Promise<unknown>;
+  readonly #ports: RunnerPorts;
+  readonly #stopping = new AbortController();
+  #reportFailure: (error: unknown) => void = () => undefined;
+  #session: BotSession | undefined;
+  #hasFailed = false;
+  #supervising: Promise<void> = Promise.resolve();
+
+  constructor(ports: RunnerPorts, setup: BotSetup) {
+    this.#ports = ports;
+    this.setup = setup;
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+  }
+
+  /** Opens the first session. Throws what keeps it from opening: the user is still there to read it. */
+  async start(): Promise<void> {
+    const session = await this.#open();
+    this.#supervising = this.#supervise(session);
+  }
+
+  async stop(reason: string): Promise<void> {
+    this.#stopping.abort();
+    await this.#session?.stop(reason, this.#ports.exit, EXIT_LIMIT_MS);
+    await this.#supervising;
+  }
+
+  /** Sets the gauges to what is true now. */
+  gauge(): void {
+    const session = this.#session;
+    if (session) gaugeBot(this.#ports.metrics, session.state(), session.price, session.mailboxSize);
+  }
+
+  status(): BotStatus | undefined {
+    if (!this.#session) return undefined;
+    const state = this.#session.state();
+    const { price } = this.#session;
+    const mode = this.#hasFailed ? "failed" : state.ready ? state.mode : "starting";
+    return {
+      bot: state.bot,
+      mode,
+      price,
+      working: workingOrders(state),
+      totals: state.totals,
+      state,
+    };
+  }
+
+  async #open(): Promise<BotSession> {
+    const session = new BotSession(this.#ports, await openBot(this.#ports, this.setup));
+    this.#session = session;
+    await session.start();
+    return session;
+  }
+
+  async #supervise(first: BotSession): Promise<void> {
+    const { log, activity, clock } = this.#ports;
+    const { symbol } = this.setup.market;
+    let session: BotSession | undefined = first;
+    let delay = FIRST_RETRY_MS;
+    while (!this.#stopping.signal.aborted) {
+      if (session) {
+        const end = await session.ended;
+        if (end.kind === "stopped") return;
+        if (end.kind === "failed") return this.#giveUp(end.error);
+        log.warn({ symbol, reason: end.reason }, "bot.session_lost");
+        delay = FIRST_RETRY_MS;
+      }
+      await activity.run(() => activity.pause(clock, delay, this.#stopping.signal));
+      delay = Math.min(delay * 2, LONGEST_RETRY_MS);
+      if (this.#stopping.signal.aborted) return;
+      session = await activity.run(() => this.#reopen());
+    }
+  }
+
+  async #reopen(): Promise<BotSession | undefined> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      const policy = policyFor(error);
+      const passes = policy === "backOff" || policy === "stopSending";
+      if (!passes) this.#giveUp(error);
+      else this.#ports.log.warn({ symbol: this.setup.market.symbol, error }, "bot.reopen_failed");
+      return undefined;
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.#hasFailed = true;
+    this.#stopping.abort();
+    this.#ports.log.error({ symbol: this.setup.market.symbol, error }, "bot.failed");
+    this.#reportFailure(error);
+  }
+}

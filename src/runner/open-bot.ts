@@ -1,0 +1,81 @@
+/** The beginning of every start: claim the market, then load the bot, or set a new one up. */
+import type { Claim, MarketKey } from "../domain/claim.ts";
+import { QuantmeshError } from "../domain/errors.ts";
+import type { Bot } from "../domain/grid.ts";
+import type { Instrument } from "../domain/instrument.ts";
+import { formatPrice } from "../domain/instrument.ts";
+import type { BotLedger } from "../domain/ledger.ts";
+import { formatMoney } from "../domain/amounts.ts";
+import { createBot } from "../strategy/create-bot.ts";
+import type { Rules } from "../strategy/rules.ts";
+import { resolveRules } from "../strategy/rules.ts";
+import type { GridRules, GridSettings } from "../strategy/settings.ts";
+import { canonicalSettings } from "../strategy/settings.ts";
+import type { RunnerPorts } from "./ports.ts";
+
+export interface BotSetup {
+  readonly market: MarketKey;
+  readonly settings: GridSettings;
+  readonly rules: GridRules;
+}
+
+export interface OpenedBot {
+  readonly bot: Bot;
+  readonly claim: Claim;
+  readonly ledger: BotLedger;
+  readonly rules: Rules;
+}
+
+/** Throws CONFIG_INVALID where the stored grid is another one than the config asks for. */
+export async function openBot(ports: RunnerPorts, setup: BotSetup): Promise<OpenedBot> {
+  const { storage, exchange, holder } = ports;
+  const { market } = setup;
+  const instrument = await exchange.instrument(market.symbol);
+  const stored = await storage.findBot(market);
+  if (stored) refuseChanged(stored, setup, instrument);
+  const claim = await storage.claim(market, holder);
+  const bot = stored ?? (await setUp(ports, setup, instrument, claim));
+  return { bot, claim, ledger: await storage.loadLedger(bot), rules: resolveRules(bot, setup.rules) };
+}
+
+async function setUp(
+  ports: RunnerPorts,
+  setup: BotSetup,
+  instrument: Instrument,
+  claim: Claim,
+): Promise<Bot> {
+  const { market, settings, rules } = setup;
+  const { price, at } = await ports.exchange.price(market.symbol);
+  const code = ports.drawBotCode();
+  const bot = createBot({ code, market, instrument, settings, rules, price, createdAt: at });
+  const outcome = await ports.storage.createBot(claim, bot);
+  if (outcome === "stale") {
+    throw new QuantmeshError("STALE_EPOCH", `${market.symbol} was claimed by another instance meanwhile`);
+  }
+  ports.log.info(
+    { symbol: market.symbol, bot: code, slots: bot.slots.length, startPrice: formatPrice(instrument, price) },
+    "bot.created",
+  );
+  return bot;
+}
+
+function refuseChanged(stored: Bot, { market, settings }: BotSetup, instrument: Instrument): void {
+  const wanted = canonicalSettings(settings);
+  const remedy =
+    "A grid with orders and inventory is never re-laid silently: " +
+    "put the old settings back, or give the new grid a database of its own.";
+  if (stored.settings !== wanted) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `the stored grid of ${market.symbol} differs from the config\n  stored: ${stored.settings}\n  config: ${wanted}\n${remedy}`,
+    );
+  }
+  const sizes = (of: Instrument): string =>
+    `tick ${formatMoney(of.tickSize)}, lot ${formatMoney(of.lotSize)}`;
+  if (sizes(stored.instrument) !== sizes(instrument)) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `the instrument of the stored grid of ${market.symbol} differs\n  stored: ${sizes(stored.instrument)}\n  exchange: ${sizes(instrument)}\n${remedy}`,
+    );
+  }
+}

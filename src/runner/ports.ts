@@ -1,0 +1,35 @@
+/** Everything that a bot reaches the outside through, and the few numbers that govern how. */
+import type { Clock } from "../domain/clock.ts";
+import type { BotCode } from "../domain/ids.ts";
+import type { Log } from "../domain/log.ts";
+import type { Metrics } from "../domain/metrics.ts";
+import type { Permit } from "../coordination/permit.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import type { LockProvider } from "../lock/lock.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { ExitMode } from "./bot-session.ts";
+import type { Activity } from "./activity.ts";
+
+export interface RunnerPorts {
+  readonly exchange: Exchange;
+  readonly storage: Storage;
+  readonly lock: LockProvider;
+  readonly clock: Clock;
+  readonly permit: Permit;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly activity: Activity;
+  /** Draws a code for a new bot. */
+  readonly drawBotCode: () => BotCode;
+  /** This instance's name. */
+  readonly holder: string;
+  /** The fleet's id: the value of our locks. */
+  readonly fleet: string;
+  readonly lockBackend: string;
+  readonly lockTtlMs: number;
+  readonly reconcileIntervalMs: number;
+  /** What becomes of orders and inventory when the instance stops. */
+  readonly exit: ExitMode;
+  /** True where at most one bot of this account trades `asset`. */
+  readonly ownsAsset: (asset: string) => boolean;
+}

@@ -1,0 +1,69 @@
+/** Reads the exchange's lists for reconciliation: open orders first, then what is missing there, fills last. */
+import type { Money } from "../domain/amounts.ts";
+import { ZERO_MONEY, addMoney } from "../domain/amounts.ts";
+import type { ExchangeOrder } from "../domain/exchange-order.ts";
+import type { Instant } from "../domain/ids.ts";
+import type { OrderRef } from "../domain/order.ts";
+import { decodeClientOrderId } from "../strategy/client-order-id.ts";
+import type { SnapshotEvent } from "../strategy/events.ts";
+import { workingOrders } from "../strategy/working-orders.ts";
+import type { BotContext } from "./bot-context.ts";
+import { readFills } from "./read-fills.ts";
+
+export interface Snapshot {
+  readonly event: SnapshotEvent;
+  /** To be stored once the event is; undefined where it stays as it was. */
+  readonly fillCursor: string | undefined;
+}
+
+/**
+ * `since`: also reads every order from then on, so that orders which the database does not know are seen; a start
+ * must, because a restored backup has forgotten some.
+ */
+export async function readSnapshot(
+  context: BotContext,
+  cursor: string | undefined,
+  since: Instant | undefined,
+): Promise<Snapshot> {
+  const { ports, bot } = context;
+  const { exchange } = ports;
+  const { symbol } = bot.market;
+  await context.exchangeClock.synchronize();
+  const shown = new Map<string, ExchangeOrder>();
+  const show = (order: ExchangeOrder): void => void shown.set(order.exchangeOrderId, order);
+  for (const order of await exchange.openOrders(symbol)) show(order);
+  if (since !== undefined) for (const order of await exchange.ordersSince(symbol, since)) show(order);
+  const ids = new Set([...shown.values()].map((order) => order.id));
+  for (const { terms, kind } of workingOrders(context.state())) {
+    if (ids.has(terms.id) || kind === "pending") continue;
+    const found = await exchange.findOrder(symbol, terms.id);
+    if (found) show(found);
+  }
+  const known = new Map<string, OrderRef>();
+  for (const order of shown.values()) {
+    const ref = refOf(context, order);
+    if (ref) known.set(order.exchangeOrderId, ref);
+  }
+  const { fills, cursor: fillCursor } = await readFills(ports, bot, () => context.state(), cursor, known);
+  const { price, at } = await exchange.price(symbol);
+  const base = await readBase(context);
+  const seen = [...known.values(), ...fills.map(({ order }) => order)];
+  return {
+    event: { kind: "snapshot", at, price, orders: [...shown.values()], fills, seen, baseOwned: base },
+    fillCursor,
+  };
+}
+
+/** What the account owns of the base asset; undefined where this bot is not its only trader. */
+async function readBase({ ports, bot }: BotContext): Promise<Money | undefined> {
+  const { base } = bot.instrument;
+  if (!ports.ownsAsset(base)) return undefined;
+  const balance = (await ports.exchange.balances()).find(({ asset }) => asset === base);
+  return balance ? addMoney(balance.free, balance.locked) : ZERO_MONEY;
+}
+
+function refOf(context: BotContext, { id }: ExchangeOrder): OrderRef | undefined {
+  const name = id === undefined ? undefined : decodeClientOrderId(id);
+  if (!name || !id || name.bot !== context.bot.code) return undefined;
+  return { id, slot: name.slot, side: name.side, generation: name.generation };
+}

@@ -1,0 +1,223 @@
+/** Writes the records of one step into the tables, inside the caller's transaction. */
+import type { Kysely, Transaction } from "kysely";
+import { assertNever, invariant } from "../domain/assert.ts";
+import { addLots, addMoney } from "../domain/amounts.ts";
+import type { Claim } from "../domain/claim.ts";
+import type { Fill } from "../domain/fill.ts";
+import type { Bot } from "../domain/grid.ts";
+import type { Progress } from "../domain/order.ts";
+import { isTerminal } from "../domain/order.ts";
+import type {
+  AdoptedOrderRecord,
+  LateProgressRecord,
+  EventRecord,
+  OrderRecord,
+  SlotRecord,
+  StoreRecord,
+} from "../domain/records.ts";
+import type { Database } from "./database.ts";
+import {
+  fillRow,
+  holdingColumns,
+  newOrderRow,
+  newSlotRow,
+  progressColumns,
+  progressOf,
+  totalsColumns,
+  tradeRow,
+  wholeMs,
+} from "./mapping.ts";
+import type { BotsTable, Schema, TradesTable } from "./schema.ts";
+
+/** Thrown to roll back a step of which a fill is stored already. */
+export class DuplicateFill extends Error {}
+
+/** Rows of one insert: databases bound the number of parameters of a statement. */
+const ROWS_AT_ONCE = 500;
+
+/** Writes all records. Throws DuplicateFill where a fill is stored already, INVARIANT where an order is unknown. */
+export async function applyRecords(
+  database: Database,
+  trx: Transaction<Schema>,
+  claim: Claim,
+  bot: Bot,
+  records: readonly StoreRecord[],
+): Promise<void> {
+  const fills: Fill[] = [];
+  const trades: TradesTable[] = [];
+  const events: EventRecord[] = [];
+  let botColumns: Partial<BotsTable> = {};
+  for (const record of records) {
+    switch (record.kind) {
+      case "order":
+        await updateOrder(trx, bot, record);
+        break;
+      case "lateProgress":
+        await addLateProgress(trx, bot, record);
+        break;
+      case "adoptedOrder":
+        await adoptOrder(trx, claim, bot, record);
+        break;
+      case "slotOpened":
+        await trx.insertInto("slots").values(newSlotRow(bot, record.terms)).execute();
+        break;
+      case "slot":
+        await updateSlot(trx, bot, record);
+        break;
+      case "fill":
+        fills.push(record.fill);
+        break;
+      case "trade":
+        trades.push(tradeRow(bot, record.trade));
+        break;
+      case "event":
+        events.push(record);
+        break;
+      case "totals":
+        botColumns = { ...botColumns, ...totalsColumns(bot.instrument, record.totals) };
+        break;
+      case "mode":
+        botColumns = { ...botColumns, mode: record.mode, mode_reason: record.reason };
+        break;
+      case "initialDone":
+        botColumns = { ...botColumns, initial_done: 1 };
+        break;
+      default:
+        assertNever(record);
+    }
+  }
+  await insertFills(database, trx, bot, fills);
+  for (const rows of chunks(trades)) await trx.insertInto("trades").values(rows).execute();
+  await insertEvents(trx, bot, events);
+  if (Object.keys(botColumns).length > 0) await updateBot(trx, bot, botColumns);
+}
+
+/** Changes columns of the bot's row. */
+export async function updateBot(db: Kysely<Schema>, bot: Bot, columns: Partial<BotsTable>): Promise<void> {
+  const updated = await db.updateTable("bots").set(columns).where("code", "=", bot.code).executeTakeFirst();
+  invariant(updated.numUpdatedRows === 1n, `bot ${bot.code} is not stored`);
+}
+
+export function chunks<Row>(rows: readonly Row[]): readonly (readonly Row[])[] {
+  const parts: Row[][] = [];
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE)
+    parts.push(rows.slice(from, from + ROWS_AT_ONCE));
+  return parts;
+}
+
+async function updateOrder(trx: Transaction<Schema>, bot: Bot, record: OrderRecord): Promise<void> {
+  const updated = await trx
+    .updateTable("orders")
+    .set({
+      status: record.status,
+      unfinished: isTerminal(record.status) ? null : 1,
+      ...progressColumns(bot.instrument, record.progress),
+      updated_at: wholeMs(record.at),
+      // An id once learned stays: late fills name nothing else.
+      ...(record.exchangeOrderId === undefined ? {} : { exchange_order_id: record.exchangeOrderId }),
+    })
+    .where("client_order_id", "=", record.id)
+    .where("bot_code", "=", bot.code)
+    .executeTakeFirst();
+  invariant(updated.numUpdatedRows === 1n, `order ${record.id} of bot ${bot.code} is not stored`);
+}
+
+/** Nothing where the order itself is not stored: only its fill is known. */
+async function addLateProgress(
+  trx: Transaction<Schema>,
+  bot: Bot,
+  { id, progress }: LateProgressRecord,
+): Promise<void> {
+  const row = await trx.selectFrom("orders").selectAll().where("client_order_id", "=", id).executeTakeFirst();
+  if (!row) return;
+  const sum = addProgress(progressOf(bot.instrument, row, []), progress);
+  await trx
+    .updateTable("orders")
+    .set(progressColumns(bot.instrument, sum))
+    .where("client_order_id", "=", id)
+    .execute();
+}
+
+function addProgress(a: Progress, b: Progress): Progress {
+  return {
+    executed: addLots(a.executed, b.executed),
+    quote: addMoney(a.quote, b.quote),
+    fee: addMoney(a.fee, b.fee),
+    baseFee: addMoney(a.baseFee, b.baseFee),
+    tradeIds: [],
+  };
+}
+
+async function adoptOrder(
+  trx: Transaction<Schema>,
+  claim: Claim,
+  bot: Bot,
+  { terms, exchangeOrderId }: AdoptedOrderRecord,
+): Promise<void> {
+  const origin = {
+    status: "open",
+    exchangeOrderId,
+    // Nobody waits for the request of an order that rests.
+    validUntil: terms.createdAt,
+    epoch: claim.epoch,
+  } as const;
+  await trx
+    .insertInto("orders")
+    .values(newOrderRow(bot, terms, origin))
+    .execute();
+}
+
+async function updateSlot(trx: Transaction<Schema>, bot: Bot, record: SlotRecord): Promise<void> {
+  const updated = await trx
+    .updateTable("slots")
+    .set(holdingColumns(bot.instrument, record.holding))
+    .where("bot_code", "=", bot.code)
+    .where("slot", "=", record.slot)
+    .executeTakeFirst();
+  invariant(updated.numUpdatedRows === 1n, `slot ${record.slot} of bot ${bot.code} is not stored`);
+}
+
+async function insertFills(
+  database: Database,
+  trx: Transaction<Schema>,
+  bot: Bot,
+  fills: readonly Fill[],
+): Promise<void> {
+  if (fills.length === 0) return;
+  const last = await trx
+    .selectFrom("fills")
+    .select((eb) => eb.fn.max("seq").as("seq"))
+    .where("bot_code", "=", bot.code)
+    .executeTakeFirstOrThrow();
+  const next = (last.seq ?? 0) + 1;
+  const rows = fills.map((fill, index) => fillRow(bot, fill, next + index));
+  for (const some of chunks(rows)) {
+    try {
+      await trx.insertInto("fills").values(some).execute();
+    } catch (error) {
+      throw database.isKeyConflict(error) ? new DuplicateFill() : error;
+    }
+  }
+}
+
+async function insertEvents(
+  trx: Transaction<Schema>,
+  bot: Bot,
+  events: readonly EventRecord[],
+): Promise<void> {
+  if (events.length === 0) return;
+  const last = await trx
+    .selectFrom("events")
+    .select((eb) => eb.fn.max("id").as("id"))
+    .where("bot_code", "=", bot.code)
+    .executeTakeFirstOrThrow();
+  const next = (last.id ?? 0) + 1;
+  const rows = events.map(({ at, type, detail }, index) => ({
+    bot_code: bot.code,
+    id: next + index,
+    at: wholeMs(at),
+    type,
+    detail: JSON.stringify(detail),
+  }));
+  for (const some of chunks(rows)) await trx.insertInto("events").values(some).execute();
+}

@@ -1,0 +1,220 @@
+/** The storage port over Kysely, for every database that it speaks to. */
+import { randomUUID } from "node:crypto";
+import type { Claim, MarketKey } from "../domain/claim.ts";
+import type { Execution, Fill } from "../domain/fill.ts";
+import type { Bot, Trade } from "../domain/grid.ts";
+import type { BotLedger } from "../domain/ledger.ts";
+import type { OrderTerms } from "../domain/order.ts";
+import type { StoreRecord } from "../domain/records.ts";
+import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
+import { fenced, takeClaim } from "./claims.ts";
+import type { Database } from "./database.ts";
+import { groupBy } from "./group-by.ts";
+import { insertIntent } from "./insert-intent.ts";
+import { listFills, listOrders, listTrades } from "./list-rows.ts";
+import { loadLedger } from "./load-ledger.ts";
+import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
+import type {
+  BotSummary,
+  CommitOutcome,
+  FillRow,
+  Intent,
+  IntentOutcome,
+  OrderRow,
+  PageQuery,
+  Storage,
+  TradeRow,
+} from "./storage.ts";
+
+export class KyselyStorage implements Storage {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  fleetId(): Promise<string> {
+    return this.#database.transaction(async (trx) => {
+      const stored = await trx
+        .selectFrom("meta")
+        .select("value")
+        .where("name", "=", "fleet_id")
+        .executeTakeFirst();
+      if (stored) return stored.value;
+      const value = randomUUID();
+      await trx.insertInto("meta").values({ name: "fleet_id", value }).execute();
+      return value;
+    });
+  }
+
+  claim(market: MarketKey, holder: string): Promise<Claim> {
+    return takeClaim(this.#database, market, holder);
+  }
+
+  findBot({ exchange, account, symbol }: MarketKey): Promise<Bot | undefined> {
+    return this.#database.run(async (db) => {
+      const row = await db
+        .selectFrom("bots")
+        .selectAll()
+        .where("exchange", "=", exchange)
+        .where("account", "=", account)
+        .where("symbol", "=", symbol)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const slots = await db.selectFrom("slots").selectAll().where("bot_code", "=", row.code).execute();
+      return botOf(row, slots);
+    });
+  }
+
+  createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale"> {
+    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+      await trx.insertInto("bots").values(newBotRow(bot)).execute();
+      const slots = bot.slots.map((terms) => newSlotRow(bot, terms));
+      for (const rows of chunks(slots)) await trx.insertInto("slots").values(rows).execute();
+      return "stored";
+    });
+  }
+
+  loadLedger(bot: Bot): Promise<BotLedger> {
+    return this.#database.snapshot((trx) => loadLedger(trx, bot));
+  }
+
+  insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome> {
+    return insertIntent(this.#database, claim, bot, intent);
+  }
+
+  async commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome> {
+    if (records.length === 0) return "stored";
+    try {
+      return await fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+        await applyRecords(this.#database, trx, claim, bot, records);
+        return "stored";
+      });
+    } catch (error) {
+      if (error instanceof DuplicateFill) return "duplicate";
+      throw error;
+    }
+  }
+
+  saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale"> {
+    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+      await updateBot(trx, bot, { fill_cursor: cursor });
+      return "stored";
+    });
+  }
+
+  findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined> {
+    return this.#database.run(async (db) => {
+      const row = await db
+        .selectFrom("orders")
+        .selectAll()
+        .where("bot_code", "=", bot.code)
+        .where("exchange_order_id", "=", exchangeOrderId)
+        .executeTakeFirst();
+      return row && termsOf(bot.instrument, row);
+    });
+  }
+
+  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
+    return this.#database.run(async (db) => {
+      const { exchange, account, symbol } = bot.market;
+      const stored = new Set<string>();
+      for (const part of chunks(executions)) {
+        const rows = await db
+          .selectFrom("fills")
+          .select(["trade_id", "side"])
+          .where("exchange", "=", exchange)
+          .where("account", "=", account)
+          .where("symbol", "=", symbol)
+          .where(
+            "trade_id",
+            "in",
+            part.map(({ tradeId }) => tradeId),
+          )
+          .execute();
+        for (const { trade_id, side } of rows) stored.add(`${trade_id} ${side}`);
+      }
+      return executions.filter(({ tradeId, side }) => !stored.has(`${tradeId} ${side}`));
+    });
+  }
+
+  fillsOf(bot: Bot): Promise<readonly Fill[]> {
+    return this.#database.run(async (db) => {
+      const rows = await db
+        .selectFrom("fills")
+        .selectAll()
+        .where("bot_code", "=", bot.code)
+        .orderBy("seq")
+        .execute();
+      return rows.map((row) => fillOf(bot.instrument, row));
+    });
+  }
+
+  /** In the order in which they were completed. */
+  tradesOf(bot: Bot): Promise<readonly Trade[]> {
+    return this.#database.run(async (db) => {
+      const rows = await db
+        .selectFrom("trades")
+        .selectAll()
+        .where("bot_code", "=", bot.code)
+        .orderBy("at")
+        .orderBy("slot")
+        .orderBy("generation")
+        .orderBy("part")
+        .execute();
+      return rows.map((row) => tradeOf(bot.instrument, row));
+    });
+  }
+
+  listBots(): Promise<readonly BotSummary[]> {
+    return this.#database.snapshot(async (trx) => {
+      const rows = await trx
+        .selectFrom("bots")
+        .selectAll()
+        .orderBy("exchange")
+        .orderBy("account")
+        .orderBy("symbol")
+        .execute();
+      const slots = groupBy(await trx.selectFrom("slots").selectAll().execute(), (slot) => slot.bot_code);
+      const counts = await trx
+        .selectFrom("orders")
+        .select(({ fn }) => ["bot_code", fn.countAll<number>().as("count")])
+        .where("unfinished", "=", 1)
+        .groupBy("bot_code")
+        .execute();
+      const working = new Map(counts.map(({ bot_code, count }) => [bot_code, count]));
+      return rows.map((row) => {
+        const bot = botOf(row, slots.get(row.code) ?? []);
+        return {
+          bot,
+          mode: row.mode,
+          modeReason: row.mode_reason,
+          totals: totalsOf(bot.instrument, row),
+          workingOrders: working.get(row.code) ?? 0,
+        };
+      });
+    });
+  }
+
+  listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]> {
+    return this.#database.run((db) => listOrders(db, query));
+  }
+
+  listFills(query: PageQuery): Promise<readonly FillRow[]> {
+    return this.#database.run((db) => listFills(db, query));
+  }
+
+  listTrades(query: PageQuery): Promise<readonly TradeRow[]> {
+    return this.#database.run((db) => listTrades(db, query));
+  }
+
+  ping(): Promise<void> {
+    return this.#database.run(async (db) => {
+      await db.selectFrom("meta").select("name").limit(1).execute();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}

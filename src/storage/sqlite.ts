@@ -1,0 +1,98 @@
+/** Opens an SQLite file for Kysely: durable at every commit, and one writer at a time from a transaction's start. */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import BetterSqlite from "better-sqlite3";
+import type { DatabaseConnection, Driver, SqliteDatabase, TransactionSettings } from "kysely";
+import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from "kysely";
+
+const BUSY_TIMEOUT_MS = 5_000;
+const CACHED_STATEMENTS = 200;
+
+/** The dialect over `file`, or over memory for `:memory:`; missing parent folders are created. */
+export function openSqlite(file: string): SqliteDialect {
+  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+  const connection = new BetterSqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    connection.pragma("journal_mode = WAL");
+    // An intent must be on the disk before its order leaves: FULL syncs the log at every commit.
+    connection.pragma("synchronous = FULL");
+    connection.pragma("foreign_keys = ON");
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return new ImmediateSqliteDialect(connection);
+}
+
+class ImmediateSqliteDialect extends SqliteDialect {
+  readonly #connection: BetterSqlite.Database;
+
+  constructor(connection: BetterSqlite.Database) {
+    super({ database: connection });
+    this.#connection = connection;
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateSqliteDriver(this.#connection);
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalDdlAdapter();
+  }
+}
+
+class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #connection: BetterSqlite.Database;
+
+  constructor(connection: BetterSqlite.Database) {
+    super({ database: withStatementCache(connection) });
+    this.#connection = connection;
+  }
+
+  /**
+   * A plain `begin` takes the write lock at the first write, and fails at once if somebody wrote in between. Only
+   * readers, who keep nobody waiting, begin that way.
+   */
+  override async beginTransaction(
+    connection: DatabaseConnection,
+    settings?: TransactionSettings,
+  ): Promise<void> {
+    const begin = settings?.accessMode === "read only" ? "begin" : "begin immediate";
+    await connection.executeQuery(CompiledQuery.raw(begin));
+  }
+
+  /** A full or broken disk ends the transaction by itself; rolling back then would hide the first error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#connection.inTransaction) await super.rollbackTransaction(connection);
+  }
+
+  /** Waits for the transaction under way. */
+  override async destroy(): Promise<void> {
+    await this.acquireConnection();
+    await super.destroy();
+    await this.releaseConnection();
+  }
+}
+
+/** SQLite can roll back a migration; Kysely only assumes that it cannot. */
+class TransactionalDdlAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/** Kysely prepares each statement anew; the same few dozen come all the time. */
+function withStatementCache(connection: BetterSqlite.Database): SqliteDatabase {
+  const statements = new Map<string, BetterSqlite.Statement<unknown[]>>();
+  return {
+    prepare: (sql) => {
+      const known = statements.get(sql);
+      if (known) return known;
+      if (statements.size >= CACHED_STATEMENTS) statements.clear();
+      const statement = connection.prepare<unknown[]>(sql);
+      statements.set(sql, statement);
+      return statement;
+    },
+    close: () => connection.close(),
+  };
+}

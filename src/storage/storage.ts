@@ -1,0 +1,123 @@
+/** The storage port: everything durable. One implementation over Kysely, whatever the database. */
+import type { Claim, MarketKey } from "../domain/claim.ts";
+import type { Execution, Fill } from "../domain/fill.ts";
+import type { Bot, BotMode, Parcel, Totals, Trade } from "../domain/grid.ts";
+import type { BotCode, Instant, Side } from "../domain/ids.ts";
+import type { BotLedger } from "../domain/ledger.ts";
+import type { OrderTerms } from "../domain/order.ts";
+import type { StoreRecord } from "../domain/records.ts";
+
+export type { BotLedger, LastOrder, StoredOrder } from "../domain/ledger.ts";
+
+/** The durable record that an order is about to be sent. */
+export interface Intent {
+  readonly terms: OrderTerms;
+  /** In exchange time: the request is dead after it. */
+  readonly validUntil: Instant;
+}
+
+/** `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used. */
+export type IntentOutcome = "stored" | "stale" | "taken";
+/** `duplicate`: a fill of these records was stored before; nothing of them is. */
+export type CommitOutcome = "stored" | "stale" | "duplicate";
+
+/** Newest first; `before` is the `cursor` of the last row of the page before. */
+export interface PageQuery {
+  readonly code?: BotCode;
+  readonly limit: number;
+  readonly before?: string;
+}
+
+/** Rows for people and scripts: amounts are exact decimal text, times are Instants. */
+export interface OrderRow {
+  readonly cursor: string;
+  readonly id: string;
+  readonly bot: string;
+  readonly symbol: string;
+  readonly slot: number;
+  readonly side: Side;
+  readonly generation: number;
+  readonly type: string;
+  readonly status: string;
+  readonly price: string;
+  readonly quantity: string;
+  readonly executed: string;
+  readonly exchangeOrderId: string | undefined;
+  readonly validUntil: Instant;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+}
+
+export interface FillRow {
+  readonly cursor: string;
+  readonly tradeId: string;
+  readonly orderId: string;
+  readonly bot: string;
+  readonly symbol: string;
+  readonly slot: number;
+  readonly generation: number;
+  readonly side: Side;
+  readonly price: string;
+  readonly quantity: string;
+  readonly fee: string;
+  readonly feeAsset: string;
+  readonly liquidity: string;
+  readonly at: Instant;
+}
+
+export interface TradeRow {
+  readonly cursor: string;
+  readonly bot: string;
+  readonly symbol: string;
+  readonly slot: number;
+  readonly generation: number;
+  readonly origin: Parcel["origin"];
+  readonly quantity: string;
+  readonly buyQuote: string;
+  readonly buyFee: string;
+  readonly sellQuote: string;
+  readonly sellFee: string;
+  readonly profit: string;
+  readonly at: Instant;
+}
+
+export interface BotSummary {
+  readonly bot: Bot;
+  readonly mode: BotMode;
+  readonly modeReason: string;
+  readonly totals: Totals;
+  readonly workingOrders: number;
+}
+
+/**
+ * Everything durable. All methods throw STORAGE_UNAVAILABLE where the database cannot be asked or its answer is
+ * lost; the caller then does not know whether a write happened.
+ */
+export interface Storage {
+  /** The fleet's id, drawn once and kept in the database for ever. */
+  fleetId(): Promise<string>;
+  /** Takes the market: a new epoch, one above the last, and a fresh token. In `solo` nobody else can hold it. */
+  claim(market: MarketKey, holder: string): Promise<Claim>;
+  findBot(market: MarketKey): Promise<Bot | undefined>;
+  /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
+  createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
+  loadLedger(bot: Bot): Promise<BotLedger>;
+  /** One statement, one row = permission to send. */
+  insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome>;
+  /** All records and, where given, the fill cursor in one transaction, or nothing. */
+  commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome>;
+  saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale">;
+  /** The terms of the order with this exchange id, working or not: late fills name no client id. */
+  findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined>;
+  /** Those of `executions` that are not stored. */
+  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]>;
+  /** Every fill of the bot, in the order of storing. */
+  fillsOf(bot: Bot): Promise<readonly Fill[]>;
+  tradesOf(bot: Bot): Promise<readonly Trade[]>;
+  listBots(): Promise<readonly BotSummary[]>;
+  listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]>;
+  listFills(query: PageQuery): Promise<readonly FillRow[]>;
+  listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

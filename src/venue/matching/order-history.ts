@@ -1,0 +1,128 @@
+/** Every order and fill of one account in one market, and the ways to find them again. */
+import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import type { Execution } from "../../domain/fill.ts";
+import type { ClientOrderId, Instant, Side } from "../../domain/ids.ts";
+import type { OrderType } from "../../domain/order.ts";
+import type { BookOrder } from "./book.ts";
+
+export type VenueOrderStatus = "open" | "filled" | "canceled" | "expired";
+
+/** An order as the venue shows it. `expired`: a rest that could neither trade nor stay, or gave way to its owner. */
+export interface OrderView {
+  readonly id: ClientOrderId | undefined;
+  readonly exchangeOrderId: string;
+  readonly side: Side;
+  readonly type: OrderType;
+  readonly price: PriceTicks;
+  readonly quantity: QuantityLots;
+  readonly executed: QuantityLots;
+  /** Gross quote value of what was executed. */
+  readonly quote: Money;
+  readonly status: VenueOrderStatus;
+  readonly createdAt: Instant;
+}
+
+/** An order inside the venue, which alone changes it. */
+export interface VenueOrder extends OrderView {
+  readonly account: string;
+  executed: QuantityLots;
+  quote: Money;
+  status: VenueOrderStatus;
+  /** What is locked for each lot that has not executed: quote of a buy, base of a sell. */
+  readonly lockPerLot: Money;
+  /** Its place in the book while it rests there. */
+  resting: BookOrder<VenueOrder> | undefined;
+}
+
+/** Orders in the order of their acceptance, fills in the order of their trade ids; only what is open where the past is not kept. */
+export class OrderHistory {
+  readonly #keepsPast: boolean;
+  readonly #orders: VenueOrder[] = [];
+  readonly #newestByClientId = new Map<ClientOrderId, VenueOrder>();
+  readonly #byExchangeId = new Map<string, VenueOrder>();
+  readonly #open = new Set<VenueOrder>();
+  readonly #fills: Execution[] = [];
+  readonly #tradeIds: number[] = [];
+
+  constructor(keepsPast: boolean) {
+    this.#keepsPast = keepsPast;
+  }
+
+  /** How many orders are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  add(order: VenueOrder): void {
+    if (this.#keepsPast) this.#orders.push(order);
+    this.#byExchangeId.set(order.exchangeOrderId, order);
+    if (order.id !== undefined) this.#newestByClientId.set(order.id, order);
+    this.#open.add(order);
+  }
+
+  close(order: VenueOrder): void {
+    this.#open.delete(order);
+    if (this.#keepsPast) return;
+    this.#byExchangeId.delete(order.exchangeOrderId);
+    if (order.id !== undefined && this.byClientId(order.id) === order)
+      this.#newestByClientId.delete(order.id);
+  }
+
+  addFill(tradeId: number, execution: Execution): void {
+    if (!this.#keepsPast) return;
+    this.#tradeIds.push(tradeId);
+    this.#fills.push(execution);
+  }
+
+  /** The newest order with this client id. */
+  byClientId(id: ClientOrderId): VenueOrder | undefined {
+    return this.#newestByClientId.get(id);
+  }
+
+  byExchangeId(exchangeOrderId: string): VenueOrder | undefined {
+    return this.#byExchangeId.get(exchangeOrderId);
+  }
+
+  openOrders(): readonly VenueOrder[] {
+    return [...this.#open];
+  }
+
+  /** Orders created at or after `since`; time never runs backwards, so they are the last ones. */
+  ordersSince(since: Instant): readonly VenueOrder[] {
+    return this.#orders.slice(firstIndex(this.#orders, (order) => order.createdAt >= since));
+  }
+
+  /** Fills with a trade id above `tradeId`. */
+  fillsAfter(tradeId: number): readonly Execution[] {
+    return this.#fills.slice(firstIndex(this.#tradeIds, (other) => other > tradeId));
+  }
+}
+
+/** Copies what the venue shows of an order, so that nobody sees it change. */
+export function viewOf(order: VenueOrder): OrderView {
+  return {
+    id: order.id,
+    exchangeOrderId: order.exchangeOrderId,
+    side: order.side,
+    type: order.type,
+    price: order.price,
+    quantity: order.quantity,
+    executed: order.executed,
+    quote: order.quote,
+    status: order.status,
+    createdAt: order.createdAt,
+  };
+}
+
+/** The first index at which `holds` is true, where it stays true from there on. */
+function firstIndex<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const item = items[middle];
+    if (item !== undefined && !holds(item)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,71 @@
+/** The storage contract on SQLite, and what only a file can do: survive its process. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { once } from "node:events";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createStorage } from "../../src/storage/create-storage.ts";
+import { describeStorage } from "./describe-storage.ts";
+import { partFillRecords, sampleBot, sampleFill, sampleIntent, sampleTerms } from "./storage-samples.ts";
+
+describeStorage("sqlite", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "quantmesh-storage-"));
+  return {
+    open: () => createStorage({ type: "sqlite", file: join(folder, "quantmesh.sqlite") }),
+    end: async () => rmSync(folder, { recursive: true }),
+  };
+});
+
+describe("an SQLite file whose process was killed", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "quantmesh-storage-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("opens with every intent and fill that the process was told is stored", async () => {
+    const file = join(folder, "quantmesh.sqlite");
+    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", WRITER, file], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const exited = once(child, "exit");
+    await once(child.stdout, "data");
+    child.kill("SIGKILL");
+    expect(await exited).toEqual([null, "SIGKILL"]);
+
+    const bot = sampleBot();
+    const storage = await createStorage({ type: "sqlite", file });
+
+    const ledger = await storage.loadLedger(bot);
+    expect(ledger.working.map(({ order }) => [order.terms.id, order.kind])).toEqual([
+      [sampleTerms(bot, 1).id, "open"],
+      [sampleTerms(bot, 2).id, "pending"],
+    ]);
+    expect(await storage.fillsOf(bot)).toEqual([sampleFill(sampleTerms(bot, 1), "t1")]);
+    const claim = await storage.claim(bot.market, "successor");
+    expect(claim.epoch).toBe(2);
+    expect(await storage.insertIntent(claim, bot, sampleIntent(bot, 2, "buy", 2))).toBe("taken");
+    expect(await storage.commit(claim, bot, partFillRecords(sampleTerms(bot, 1), "t1"))).toBe("duplicate");
+    await storage.close();
+  });
+});
+
+/** Stores two intents and a fill, says so, and lives on with the database open. */
+const WRITER = `
+  import { createStorage } from ${source("../../src/storage/create-storage.ts")};
+  import { partFillRecords, sampleBot, sampleIntent, sampleTerms } from ${source("./storage-samples.ts")};
+  const bot = sampleBot();
+  const storage = await createStorage({ type: "sqlite", file: process.argv[1] });
+  const claim = await storage.claim(bot.market, "victim");
+  await storage.createBot(claim, bot);
+  await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+  await storage.commit(claim, bot, partFillRecords(sampleTerms(bot, 1), "t1"));
+  await storage.insertIntent(claim, bot, sampleIntent(bot, 2));
+  console.log("stored");
+  setInterval(() => {}, 1_000);
+`;
+
+function source(path: string): string {
+  return JSON.stringify(new URL(path, import.meta.url).href);
+}

@@ -1,0 +1,121 @@
+/** A whole instance against an exchange that loses, delays, repeats and refuses, by seeds: nothing twice, nothing lost. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { NO_FAULT_COUNTS } from "../../src/exchange/sim/fault-dice.ts";
+import { FAULT_NAMES } from "../../src/exchange/sim/faults.ts";
+import { readAudit, readRefusals } from "../../src/exchange/sim/read-audit.ts";
+import { expectSoundDrill } from "../support/expect-sound-drill.ts";
+import type { DrillEnd, LatticeName, OrderTypeName, RarePaths } from "../support/fault-drill.ts";
+import { NO_RARE_PATHS, drawDrill, runDrill } from "../support/fault-drill.ts";
+import { freshSeed, scaled } from "../support/scale.ts";
+
+const baseSeed = freshSeed();
+const TOO_LATE = { stale_beyond_settle_ms: 60_000, stale_queries: 0.5, lost_after: 0.2 };
+const CONTRADICTIONS: ReadonlySet<string> = new Set([
+  "event.order_orphaned",
+  "event.late_fill",
+  "event.balance_short",
+]);
+
+describe(`an instance on an exchange that lies (seed ${baseSeed})`, () => {
+  it.each(["range", "window"] as const)(
+    "places nothing twice and loses no fill: lattice %s",
+    { timeout: 3_600_000 },
+    async (lattice) => {
+      const runs = scaled(2_000);
+      const failures: string[] = [];
+      const struck = { ...NO_FAULT_COUNTS };
+      const rare = { ...NO_RARE_PATHS };
+      const seen = { expiredRefused: 0, postOnlyRefused: 0, trades: 0, runsWithTrades: 0 };
+      for (let run = 0; run < runs; run += 1) {
+        const seed = baseSeed + run;
+        const orderType = run % 2 === 0 ? "limit" : "post_only";
+        try {
+          await inFolder(async (folder) => {
+            const end = await drill(folder, lattice, orderType, seed);
+            const { trades } = end.status.totals;
+            seen.trades += trades;
+            if (trades > 0) seen.runsWithTrades += 1;
+            for (const name of FAULT_NAMES) struck[name] += end.faults[name];
+            for (const path of Object.keys(rare) as (keyof RarePaths)[]) rare[path] += end.rare[path];
+            const refusals = readRefusals(journalIn(folder));
+            seen.expiredRefused += refusals.filter(({ reason }) => reason === "expired").length;
+            seen.postOnlyRefused += refusals.filter(({ reason }) => reason === "would_cross").length;
+          });
+        } catch (error) {
+          failures.push(`seed ${seed}, ${lattice}, ${orderType}: ${String(error)}`);
+        }
+      }
+      console.log(`${runs} runs of ${lattice} from seed ${baseSeed}`, { ...seen, ...rare }, struck);
+
+      expect(failures).toEqual([]);
+      expect(seen.runsWithTrades).toBeGreaterThan(0.98 * runs);
+      // Nothing that the exchange may honestly do fills an order that has ended.
+      const { lateFill, ...reached } = rare;
+      expect(lateFill).toBe(0);
+      for (const [name, count] of Object.entries({ ...struck, ...seen, ...reached })) {
+        expect(count, `${name} never happened`).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  it("mostly halts or says so where queries are later than promised, and never sends an id twice", async () => {
+    const runs = scaled(300);
+    const failures: string[] = [];
+    const ends = { sound: 0, halted: 0, alarmed: 0, silent: 0 };
+    for (let run = 0; run < runs; run += 1) {
+      const seed = baseSeed + run;
+      const lattice = run % 2 === 0 ? "range" : "window";
+      try {
+        await inFolder(async (folder) => {
+          const end = await runDrill(await drawDrill(folder, lattice, "limit", seed, TOO_LATE));
+          const ids = readAudit(journalIn(folder)).map(({ id }) => id);
+          expect(new Set(ids).size, "an id was accepted twice").toBe(ids.length);
+          ends[endingOf(end, journalIn(folder))] += 1;
+        });
+      } catch (error) {
+        failures.push(`seed ${seed}, ${lattice}: ${String(error)}`);
+      }
+    }
+    console.log(`${runs} runs with late queries from seed ${baseSeed}`, ends);
+
+    expect(failures).toEqual([]);
+    expect(ends.halted).toBeGreaterThan(0);
+    expect(ends.alarmed).toBeGreaterThan(0);
+    // An order that was wrongly proven absent and filled before any list showed it open: its fill names no order of ours.
+    expect(ends.silent).toBeLessThan(0.15 * runs);
+  });
+});
+
+/** How a run ended whose queries were too late: right, noticed to be wrong, or wrong without a word. */
+function endingOf(end: DrillEnd, journalFile: string): "sound" | "halted" | "alarmed" | "silent" {
+  if (end.status.mode === "halted") return "halted";
+  if (end.log.some(({ event }) => CONTRADICTIONS.has(event))) return "alarmed";
+  try {
+    expectSoundDrill(end, journalFile);
+    return "sound";
+  } catch {
+    return "silent";
+  }
+}
+
+async function drill(folder: string, lattice: LatticeName, orderType: OrderTypeName, seed: number) {
+  const end = await runDrill(await drawDrill(folder, lattice, orderType, seed));
+  expectSoundDrill(end, journalIn(folder));
+  return end;
+}
+
+function journalIn(folder: string): string {
+  return join(folder, "venue.journal");
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "quantmesh-faults-"));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
