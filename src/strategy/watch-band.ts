@@ -36,8 +36,10 @@ export function watchBand(state: GridState): WatchBand {
     switch (phase.kind) {
       case "buying":
         below = Math.max(below, phase.order.terms.price);
-        if (slot.inventory.length > 0 || phase.order.progress.executed > 0)
-          above = Math.min(above, upper(state, slot));
+        if (slot.inventory.length > 0 || phase.order.progress.executed > 0) {
+          above = Math.min(above, nextTurn(state, slot));
+          below = Math.max(below, lastTurn(state, slot));
+        }
         break;
       case "selling":
         above = Math.min(above, phase.order.terms.price);
@@ -48,7 +50,10 @@ export function watchBand(state: GridState): WatchBand {
         break;
       case "idle":
         if (awaitsInitialPurchase(state, slot)) break;
-        if (slot.inventory.length > 0) above = Math.min(above, upper(state, slot));
+        if (slot.inventory.length > 0) {
+          above = Math.min(above, nextTurn(state, slot));
+          below = Math.max(below, lastTurn(state, slot));
+        }
         // The levels of a window are in its own band.
         if (rules.window) break;
         if (terms.buyPrice < price) below = Math.max(below, terms.buyPrice);
@@ -64,10 +69,25 @@ export function isInside(band: WatchBand, price: PriceTicks): boolean {
   return price > band.below && price < band.above;
 }
 
-/** Where a slot that buys, or waits to, would rather cancel or sell what it holds. */
-function upper(state: GridState, slot: SlotState): number {
-  const { sellPrice } = slot.terms;
-  const exit = isSellable(state, slot) && sellPrice > state.price ? sellPrice : HIGHEST;
+/** From which price above now a slot that buys, or waits to, rather cancels or sells what it holds. */
+function nextTurn(state: GridState, slot: SlotState): number {
+  return turns(state, slot).reduce(
+    (next, turn) => (turn > state.price ? Math.min(next, turn) : next),
+    HIGHEST,
+  );
+}
+
+/** Down to which price below now it no longer rather would. */
+function lastTurn(state: GridState, slot: SlotState): number {
+  return turns(state, slot).reduce(
+    (last, turn) => (turn <= state.price ? Math.max(last, turn - 1) : last),
+    LOWEST,
+  );
+}
+
+/** The prices at and above which a slot that buys, or waits to, wants something else than below. */
+function turns(state: GridState, slot: SlotState): readonly number[] {
+  const exit = isSellable(state, slot) ? [slot.terms.sellPrice] : [];
   const cancel = partialCancelPrice(state, slot);
-  return cancel === undefined || cancel <= state.price ? exit : Math.min(exit, cancel);
+  return cancel === undefined ? exit : [...exit, cancel];
 }

@@ -139,9 +139,11 @@ describe.skipIf(HAS_NO_BROWSER)("report.html in a browser", () => {
     const narrow = await canvasWidth();
 
     await page.setViewportSize({ width: 844, height: 390 });
-    await page.waitForFunction(`document.querySelector("canvas").clientWidth > ${narrow + 300}`);
+    await expect.poll(canvasWidth).toBeGreaterThan(narrow + 300);
     await page.emulateMedia({ colorScheme: "dark" });
-    await page.waitForFunction("getComputedStyle(document.body).backgroundColor === 'rgb(20, 23, 28)'");
+    await expect
+      .poll(() => page.evaluate("getComputedStyle(document.body).backgroundColor"))
+      .toBe("rgb(20, 23, 28)");
     await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
 
     expect((await coloursOf(page))["price"]).toMatchObject({ buy: true, sell: true });
