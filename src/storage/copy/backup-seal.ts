@@ -38,7 +38,9 @@ export async function checkBackup(file: string): Promise<number> {
 
 async function readSeal(file: string): Promise<{ bytes: number; sha256: string }> {
   const handle = await open(file, "r").catch((error: unknown) => {
-    throw new QuantmeshError("DATA_INVALID", `cannot read backup ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new QuantmeshError("DATA_INVALID", `cannot read backup ${file}: ${reasonOf(error)}`, {
+      cause: error,
+    });
   });
   try {
     const { size } = await handle.stat();
@@ -65,7 +67,8 @@ function sealText(bytes: number, sha256: string): string {
 
 async function sha256Of(file: string, bytes: number): Promise<string> {
   const hash = createHash("sha256");
-  if (bytes > 0) for await (const piece of createReadStream(file, { end: bytes - 1 })) hash.update(piece as Buffer);
+  if (bytes > 0)
+    for await (const piece of createReadStream(file, { end: bytes - 1 })) hash.update(piece as Buffer);
   return hash.digest("hex");
 }
 

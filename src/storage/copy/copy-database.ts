@@ -14,8 +14,6 @@ export interface CopyPlan {
   readonly target: CopyTarget;
   /** Opens a snapshot of the target as it is then. */
   readonly readTarget: () => Promise<CopySource>;
-  /** Go on where an interrupted copy has stopped. */
-  readonly resume: boolean;
   readonly progress: Progress;
 }
 
@@ -27,20 +25,15 @@ export interface CopyReport {
 }
 
 /**
- * The target may be used only where the report says that both sides are equal; until then it is marked as unfinished.
- * Throws CONFIG_INVALID where it is not empty, STORAGE_UNAVAILABLE, DATA_INVALID where it refuses a row.
+ * Goes on where an interrupted copy has stopped. The target may be used only where the report says that both sides are
+ * equal; until then it is marked as unfinished. Throws CONFIG_INVALID where it holds rows that no copy has brought,
+ * STORAGE_UNAVAILABLE, DATA_INVALID where it refuses a row.
  */
 export async function copyDatabase(plan: CopyPlan): Promise<CopyReport> {
   const { source, target, progress } = plan;
   const started = performance.now();
   const unfinished = await target.findUnfinished();
-  if (unfinished && !plan.resume) {
-    throw new QuantmeshError(
-      "CONFIG_INVALID",
-      `${target.name} holds an unfinished copy: go on with --resume, or empty it first`,
-    );
-  }
-  if (!unfinished) await withTarget(plan, (rows) => refuseRows(target.name, rows));
+  if (!unfinished) await withTarget(plan, refuseRows);
   const kept =
     unfinished && (await withTarget(plan, (rows) => keepableRows(source, rows, unfinished, progress)));
   await target.begin();
@@ -58,13 +51,13 @@ export async function copyDatabase(plan: CopyPlan): Promise<CopyReport> {
 }
 
 /** Throws CONFIG_INVALID where a table has a row. */
-export async function refuseRows(name: string, rows: CopySource): Promise<void> {
+export async function refuseRows(database: CopySource): Promise<void> {
   for (const table of TABLES) {
-    const count = await rows.countRows(table);
+    const count = await database.countRows(table);
     if (count === 0) continue;
     throw new QuantmeshError(
       "CONFIG_INVALID",
-      `${name} is not empty (${count} row${count === 1 ? "" : "s"} in ${table.name}): give an empty database`,
+      `${database.name} is not empty (${count} row${count === 1 ? "" : "s"} in ${table.name}): give an empty database`,
     );
   }
 }

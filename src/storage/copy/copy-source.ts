@@ -8,6 +8,8 @@ export interface CopySource {
   readonly name: string;
   /** How many tables can be read at once. */
   readonly lanes: number;
+  /** The names in the history of the schema; none where quantmesh never worked with the database. */
+  history(): Promise<readonly string[]>;
   countRows(table: TableShape): Promise<number>;
   /** Every row, in an order that stays the same while nothing changes; amounts in their shortest form. */
   read(table: TableShape): AsyncIterable<Lines>;

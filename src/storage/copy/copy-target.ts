@@ -3,8 +3,8 @@ import type { Lines } from "./line-text.ts";
 import type { TableName, TableShape } from "./table-shapes.ts";
 
 /**
- * The table that says that a copy is unfinished, with how many rows of each table it has loaded; it is there from
- * before the first row until both sides were found equal.
+ * How many rows of each table an unfinished copy has loaded. That there is one, the row UNFINISHED_COPY of the schema's
+ * history alone says: from before the first row until both sides were found equal.
  */
 export const PROGRESS_TABLE = "unfinished_copy";
 

@@ -32,6 +32,14 @@ export class MysqlSession {
     }
   }
 
+  async hasTable(name: string): Promise<boolean> {
+    const found = await this.run(
+      "select 1 from information_schema.tables where table_schema = database() and table_name = ?",
+      [name],
+    );
+    return found.length > 0;
+  }
+
   /** The only column of each row. */
   async *stream(sql: string): AsyncGenerator<string> {
     const query = this.#connection.query({ sql, rowsAsArray: true });
@@ -52,7 +60,9 @@ export class MysqlSession {
     const sqlState = "sqlState" in error ? String(error.sqlState) : "";
     // Classes 22 and 23: a value that does not fit its column, a row that breaks a rule.
     return /^2[23]/.test(sqlState)
-      ? new QuantmeshError("DATA_INVALID", `storage ${this.#name} refused a row: ${error.message}`, { cause: error })
+      ? new QuantmeshError("DATA_INVALID", `storage ${this.#name} refused a row: ${error.message}`, {
+          cause: error,
+        })
       : unavailable(this.#name, error);
   }
 }

@@ -1,4 +1,5 @@
 /** Reads a snapshot of a MySQL or MariaDB database as lines of text that the server puts together. */
+import { HISTORY_TABLE } from "../migrations/migrate.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Lines } from "./line-text.ts";
 import { ESCAPES } from "./line-text.ts";
@@ -29,6 +30,11 @@ class MysqlSource implements CopySource {
   constructor(name: string, session: MysqlSession) {
     this.name = name;
     this.#session = session;
+  }
+
+  async history(): Promise<readonly string[]> {
+    if (!(await this.#session.hasTable(HISTORY_TABLE))) return [];
+    return (await this.#session.run(`select name from ${HISTORY_TABLE}`)).map((row) => String(row["name"]));
   }
 
   async countRows({ name }: TableShape): Promise<number> {

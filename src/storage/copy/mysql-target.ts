@@ -1,5 +1,6 @@
 /** Fills a MySQL or MariaDB database by inserts of many rows. */
 import { QuantmeshError } from "../../domain/errors.ts";
+import { HISTORY_TABLE, UNFINISHED_COPY } from "../migrations/migrate.ts";
 import type { CopyTarget, LoadedRows } from "./copy-target.ts";
 import { PROGRESS_TABLE, inParts } from "./copy-target.ts";
 import type { Lines } from "./line-text.ts";
@@ -52,16 +53,19 @@ class MysqlTarget implements CopyTarget {
   }
 
   async findUnfinished(): Promise<LoadedRows | undefined> {
-    const found = await this.#session.run(
-      "select 1 from information_schema.tables where table_schema = database() and table_name = ?",
-      [PROGRESS_TABLE],
-    );
-    if (found.length === 0) return undefined;
+    const marks = await this.#session.run(`select 1 from ${HISTORY_TABLE} where name = ?`, [UNFINISHED_COPY]);
+    if (marks.length === 0) return undefined;
+    if (!(await this.#session.hasTable(PROGRESS_TABLE))) return new Map();
     const rows = await this.#session.run(`select name, value from ${PROGRESS_TABLE}`);
     return new Map(rows.map((row) => [row["name"] as TableName, Number(row["value"])]));
   }
 
+  /** Each statement stands alone here: the mark comes first and goes last. */
   async begin(): Promise<void> {
+    await this.#session.run(`replace into ${HISTORY_TABLE} (name, timestamp) values (?, ?)`, [
+      UNFINISHED_COPY,
+      new Date().toISOString(),
+    ]);
     await this.#session.run(
       `create table if not exists ${PROGRESS_TABLE} (name varchar(64) primary key, value text not null) engine = InnoDB`,
     );
@@ -89,7 +93,10 @@ class MysqlTarget implements CopyTarget {
           for (const batch of batchesOf(text, columns.length)) await this.#session.run(insert, [batch]);
           total += rows;
         }
-        await this.#session.run(`replace into ${PROGRESS_TABLE} (name, value) values (?, ?)`, [name, String(total)]);
+        await this.#session.run(`replace into ${PROGRESS_TABLE} (name, value) values (?, ?)`, [
+          name,
+          String(total),
+        ]);
       });
       onRows(total - before);
     });
@@ -105,6 +112,7 @@ class MysqlTarget implements CopyTarget {
 
   async finish(): Promise<void> {
     await this.#session.run(`drop table ${PROGRESS_TABLE}`);
+    await this.#session.run(`delete from ${HISTORY_TABLE} where name = ?`, [UNFINISHED_COPY]);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Reads a snapshot of a PostgreSQL database through COPY, which writes the lines by itself. */
 import { to as copyTo } from "pg-copy-streams";
+import { HISTORY_TABLE } from "../migrations/migrate.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Lines } from "./line-text.ts";
 import { wholeLines } from "./line-text.ts";
@@ -32,6 +33,12 @@ class PostgresSource implements CopySource {
     this.#access = access;
     this.#keeper = keeper;
     this.#snapshot = snapshot;
+  }
+
+  async history(): Promise<readonly string[]> {
+    const [found] = await this.#keeper.run("select to_regclass($1) is not null as found", [HISTORY_TABLE]);
+    if (found?.["found"] !== true) return [];
+    return (await this.#keeper.run(`select name from ${HISTORY_TABLE}`)).map(({ name }) => String(name));
   }
 
   async countRows({ name }: TableShape): Promise<number> {

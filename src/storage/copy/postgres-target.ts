@@ -1,6 +1,7 @@
 /** Fills a PostgreSQL database through COPY, and builds its indexes and references after the rows. */
 import { pipeline } from "node:stream/promises";
 import { from as copyFrom } from "pg-copy-streams";
+import { HISTORY_TABLE, UNFINISHED_COPY } from "../migrations/migrate.ts";
 import type { CopyTarget, LoadedRows } from "./copy-target.ts";
 import { PROGRESS_TABLE, inParts } from "./copy-target.ts";
 import type { Lines } from "./line-text.ts";
@@ -48,8 +49,10 @@ class PostgresTarget implements CopyTarget {
   }
 
   async findUnfinished(): Promise<LoadedRows | undefined> {
-    const [found] = await this.#control.run("select to_regclass($1) is not null as found", [PROGRESS_TABLE]);
-    if (found?.["found"] !== true) return undefined;
+    const marks = await this.#control.run(`select 1 from ${HISTORY_TABLE} where name = $1`, [
+      UNFINISHED_COPY,
+    ]);
+    if (marks.length === 0) return undefined;
     await this.#control.run(`set lock_timeout = ${ORPHANS_LIMIT_MS}`);
     await this.#control.run(`select pg_advisory_lock(${WORK_LOCK})`);
     await this.#control.run(`select pg_advisory_unlock(${WORK_LOCK})`);
@@ -62,6 +65,10 @@ class PostgresTarget implements CopyTarget {
 
   async begin(): Promise<void> {
     await this.#control.transaction(async () => {
+      await this.#control.run(
+        `insert into ${HISTORY_TABLE} (name, timestamp) values ($1, $2) on conflict (name) do nothing`,
+        [UNFINISHED_COPY, new Date().toISOString()],
+      );
       await this.#control.run(
         `create table if not exists ${PROGRESS_TABLE} (name varchar(64) primary key, value text not null)`,
       );
@@ -124,7 +131,10 @@ class PostgresTarget implements CopyTarget {
   /** Waits for the disk, and with it for all that was committed before. */
   async finish(): Promise<void> {
     await this.#control.run("set synchronous_commit = on");
-    await this.#control.run(`drop table ${PROGRESS_TABLE}`);
+    await this.#control.transaction(async () => {
+      await this.#control.run(`drop table ${PROGRESS_TABLE}`);
+      await this.#control.run(`delete from ${HISTORY_TABLE} where name = $1`, [UNFINISHED_COPY]);
+    });
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import BetterSqlite from "better-sqlite3";
 import { unavailable } from "../database.ts";
+import { HISTORY_TABLE } from "../migrations/migrate.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Lines } from "./line-text.ts";
 import { ESCAPES, needsEscapes } from "./line-text.ts";
@@ -36,6 +37,14 @@ class SqliteSource implements CopySource {
       this.#connection.close();
       throw error;
     }
+  }
+
+  async history(): Promise<readonly string[]> {
+    return this.#guarded(() => {
+      const table = this.#connection.prepare("select 1 from sqlite_schema where name = ?").get(HISTORY_TABLE);
+      if (table === undefined) return [];
+      return this.#connection.prepare<[], string>(`select name from ${HISTORY_TABLE}`).pluck().all();
+    });
   }
 
   async countRows({ name }: TableShape): Promise<number> {

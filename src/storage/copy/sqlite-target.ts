@@ -2,6 +2,7 @@
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError } from "../../domain/errors.ts";
 import { unavailable } from "../database.ts";
+import { HISTORY_TABLE, UNFINISHED_COPY } from "../migrations/migrate.ts";
 import type { CopyTarget, LoadedRows } from "./copy-target.ts";
 import { PROGRESS_TABLE, inParts } from "./copy-target.ts";
 import type { Lines } from "./line-text.ts";
@@ -29,10 +30,10 @@ class SqliteTarget implements CopyTarget {
 
   async findUnfinished(): Promise<LoadedRows | undefined> {
     return this.#guarded(() => {
-      const isThere = this.#connection
-        .prepare("select 1 from sqlite_schema where name = ?")
-        .get(PROGRESS_TABLE);
-      if (isThere === undefined) return undefined;
+      const mark = this.#connection
+        .prepare(`select 1 from ${HISTORY_TABLE} where name = ?`)
+        .get(UNFINISHED_COPY);
+      if (mark === undefined) return undefined;
       const rows = this.#connection.prepare<[], [TableName, string]>(
         `select name, value from ${PROGRESS_TABLE}`,
       );
@@ -47,9 +48,14 @@ class SqliteTarget implements CopyTarget {
 
   async begin(): Promise<void> {
     this.#guarded(() =>
-      this.#connection.exec(
-        `create table if not exists ${PROGRESS_TABLE} (name varchar(64) primary key, value text not null)`,
-      ),
+      this.#connection.transaction(() => {
+        this.#connection
+          .prepare(`insert or replace into ${HISTORY_TABLE} (name, timestamp) values (?, ?)`)
+          .run(UNFINISHED_COPY, new Date().toISOString());
+        this.#connection.exec(
+          `create table if not exists ${PROGRESS_TABLE} (name varchar(64) primary key, value text not null)`,
+        );
+      })(),
     );
   }
 
@@ -112,7 +118,10 @@ class SqliteTarget implements CopyTarget {
 
   async finish(): Promise<void> {
     this.#guarded(() => {
-      this.#connection.exec(`drop table ${PROGRESS_TABLE}`);
+      this.#connection.transaction(() => {
+        this.#connection.exec(`drop table ${PROGRESS_TABLE}`);
+        this.#connection.prepare(`delete from ${HISTORY_TABLE} where name = ?`).run(UNFINISHED_COPY);
+      })();
       this.#connection.pragma("wal_checkpoint(TRUNCATE)");
     });
   }

@@ -10,7 +10,7 @@ import { initial } from "./0001-initial.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
-const HISTORY_TABLE = "migrations";
+export const HISTORY_TABLE = "migrations";
 const SCHEMA_LOCK_LIMIT_MS = 60_000;
 const SCHEMA_LOCK_PAUSE_MS = 50;
 
@@ -22,6 +22,13 @@ const MIGRATIONS: readonly {
 
 /** The version of the schema that this code works with. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/**
+ * The history's row while a copy into the database is unfinished: this quantmesh, and each other that does not know the
+ * number, refuses to work with half of the rows and without keys.
+ */
+export const UNFINISHED_COPY = "9999-unfinished-copy";
+const UNFINISHED_COPY_VERSION = Number.parseInt(UNFINISHED_COPY, 10);
 
 type WithHistory = {
   readonly [HISTORY_TABLE]: { readonly name: string; readonly timestamp: string };
@@ -53,6 +60,12 @@ export function schemaVersion(database: Database): Promise<number> {
 
 async function checkedVersion(database: Database): Promise<number> {
   const found = await schemaVersion(database);
+  if (found === UNFINISHED_COPY_VERSION) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `storage ${database.name} holds an unfinished copy: go on with \`quantmesh db copy --resume\`, or empty it first`,
+    );
+  }
   if (found > SCHEMA_VERSION) {
     throw new QuantmeshError(
       "CONFIG_INVALID",
