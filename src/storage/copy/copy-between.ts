@@ -38,20 +38,28 @@ export interface CopyPreview {
  * ALREADY_RUNNING, STORAGE_UNAVAILABLE, DATA_INVALID.
  */
 export async function copyBetween({ from, to, resume, progress }: CopyRequest): Promise<CopyReport> {
-  return withSource(from, to, async (source) => {
-    const targetLock = to.type === "sqlite" ? holdProcessLock(to.file) : undefined;
+  return withSource(from, to, (source) => fillFrom(source, to, resume, progress));
+}
+
+/** Copies a snapshot into a database that is empty, or holds a part of it. Throws as `copyBetween`. */
+export async function fillFrom(
+  source: CopySource,
+  to: DatabaseAddress,
+  resume: boolean,
+  progress: Progress,
+): Promise<CopyReport> {
+  const lock = to.type === "sqlite" ? holdProcessLock(to.file) : undefined;
+  try {
+    if (!(await checkTarget(to, resume)).resumes) await migrate(to);
+    const target = await openTarget(to);
     try {
-      if (!(await checkTarget(to, resume)).resumes) await migrate(to);
-      const target = await openTarget(to);
-      try {
-        return await copyDatabase({ source, target, readTarget: () => openSource(to), progress });
-      } finally {
-        await target.close();
-      }
+      return await copyDatabase({ source, target, readTarget: () => openSource(to), progress });
     } finally {
-      targetLock?.release();
+      await target.close();
     }
-  });
+  } finally {
+    lock?.release();
+  }
 }
 
 /** What `copyBetween` would do, or throws what it would throw before it writes anything. */
@@ -143,7 +151,7 @@ async function withSource<Result>(
 }
 
 /** A server has no lock of a process; a claim that has not expired has an owner that acts on it. */
-async function refuseOwners(address: DatabaseAddress): Promise<void> {
+export async function refuseOwners(address: DatabaseAddress): Promise<void> {
   const database = await openDatabase(address);
   try {
     const { nowMs, isMissingTable } = database.traits;

@@ -17,9 +17,8 @@ export async function loadTables(
   kept: LoadedRows | undefined,
   progress: Progress,
 ): Promise<void> {
-  const sizes = await Promise.all(
-    TABLES.map(async (table) => ({ table, rows: await source.countRows(table) })),
-  );
+  const sizes: { readonly table: TableShape; readonly rows: number }[] = [];
+  for (const table of TABLES) sizes.push({ table, rows: await source.countRows(table) });
   progress.begin(
     "copying",
     sizes.reduce((sum, { rows }) => sum + rows, 0),
