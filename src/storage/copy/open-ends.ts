@@ -9,6 +9,7 @@ import { unavailable } from "../database.ts";
 import type { DialectTraits } from "../dialect.ts";
 import type { DatabaseAddress, ServerAddress } from "../dsn.ts";
 import { describeAddress } from "../dsn.ts";
+import { schemaVersion } from "../migrations/migrate.ts";
 import { flavorOf, mysqlConnectionOptions, mysqlTraits } from "../mysql.ts";
 import { POSTGRES, postgresClientConfig } from "../postgres.ts";
 import type { CopySource } from "./copy-source.ts";
@@ -76,7 +77,11 @@ export function requireFile(file: string): void {
 /** The storage's own connection says best what is wrong with an address. */
 async function probe(address: ServerAddress): Promise<void> {
   const database = await openDatabase(address);
-  await database.close();
+  try {
+    await schemaVersion(database);
+  } finally {
+    await database.close();
+  }
 }
 
 function postgresAccess(address: ServerAddress): PostgresAccess {
