@@ -10,6 +10,7 @@ import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
 import { fenced, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { deliverFills, deliveredFills, withoutRows } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIntent } from "./insert-intent.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
@@ -129,26 +130,15 @@ export class KyselyStorage implements Storage {
   }
 
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
-    return this.#database.run(async (db) => {
-      const { exchange, account, symbol } = bot.market;
-      const stored = new Set<string>();
-      for (const part of chunks(executions)) {
-        const rows = await db
-          .selectFrom("fills")
-          .select(["trade_id", "side"])
-          .where("exchange", "=", exchange)
-          .where("account", "=", account)
-          .where("symbol", "=", symbol)
-          .where(
-            "trade_id",
-            "in",
-            part.map(({ tradeId }) => tradeId),
-          )
-          .execute();
-        for (const { trade_id, side } of rows) stored.add(`${trade_id} ${side}`);
-      }
-      return executions.filter(({ tradeId, side }) => !stored.has(`${tradeId} ${side}`));
-    });
+    return this.#database.run((db) => withoutRows(db, "fills", bot, executions));
+  }
+
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void> {
+    return this.#database.transaction((trx) => deliverFills(trx, bot, fills));
+  }
+
+  deliveredFills(bot: Bot): Promise<readonly Fill[]> {
+    return this.#database.transaction((trx) => deliveredFills(trx, bot));
   }
 
   fillsOf(bot: Bot): Promise<readonly Fill[]> {

@@ -19,6 +19,7 @@ import type { OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
   BotsTable,
+  DeliveredFillsTable,
   FillsTable,
   OrdersTable,
   ProgressColumns,
@@ -298,7 +299,7 @@ export function workingOrderOf(
   return { kind: status, terms, progress, exchangeOrderId };
 }
 
-export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+export function deliveredFillRow(bot: Bot, fill: Fill): DeliveredFillsTable {
   return {
     ...bot.market,
     trade_id: fill.tradeId,
@@ -312,11 +313,14 @@ export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
     liquidity: fill.liquidity,
     exchange_order_id: fill.exchangeOrderId,
     at: wholeMs(fill.at),
-    seq,
   };
 }
 
-export function fillOf(instrument: Instrument, row: FillsTable): Fill {
+export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+  return { ...deliveredFillRow(bot, fill), seq };
+}
+
+export function fillOf(instrument: Instrument, row: DeliveredFillsTable): Fill {
   return {
     tradeId: row.trade_id,
     exchangeOrderId: row.exchange_order_id,

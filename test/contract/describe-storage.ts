@@ -376,6 +376,40 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
       });
     });
 
+    describe("fills from a spool", () => {
+      const terms = () => sampleTerms(bot, 1);
+      const fill = (id: string) => sampleFill(terms(), id);
+
+      it("wait for the owner, once each, also when nobody has a claim", async () => {
+        await storage.claim(bot.market, "somebody-newer");
+        await storage.deliverFills(bot, [fill("t2"), fill("t1")]);
+        await storage.deliverFills(bot, [fill("t1"), fill("t3")]);
+
+        const waiting = await storage.deliveredFills(bot);
+
+        expect([...waiting].sort((a, b) => (a.tradeId < b.tradeId ? -1 : 1))).toEqual([
+          fill("t1"),
+          fill("t2"),
+          fill("t3"),
+        ]);
+        expect(await storage.deliveredFills(sampleBot("bot0000002", "ETH/USDT"))).toEqual([]);
+        expect(await storage.fillsOf(bot)).toEqual([]);
+        expect(await storage.unstoredFills(bot, [fill("t1")])).toEqual([fill("t1")]);
+      });
+
+      it("no longer wait once they are counted, whichever came first", async () => {
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        await storage.deliverFills(bot, [fill("t1")]);
+        expect(await storage.commit(claim, bot, partFillRecords(terms(), "t1"))).toBe("stored");
+        expect(await storage.deliveredFills(bot)).toEqual([]);
+
+        await storage.deliverFills(bot, [fill("t1"), fill("t2")]);
+
+        expect(await storage.deliveredFills(bot)).toEqual([fill("t2")]);
+        expect(await storage.fillsOf(bot)).toEqual([fill("t1")]);
+      });
+    });
+
     describe("durability", () => {
       it("shows everything to the next one that opens the database", async () => {
         const terms = sampleTerms(bot, 1);

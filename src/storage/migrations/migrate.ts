@@ -5,12 +5,16 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import type { DialectTraits } from "../dialect.ts";
 import type { Schema } from "../schema.ts";
 import { initial } from "./0001-initial.ts";
+import { deliveredFills } from "./0002-delivered-fills.ts";
 
 const HISTORY_TABLE = "migrations";
 const LOCK_TABLE = "migrations_lock";
 
 /** Migrations are never edited once released: a change of the schema is a new one, under the next number. */
-const MIGRATIONS = [{ name: "0001-initial", create: initial }] as const;
+const MIGRATIONS = [
+  { name: "0001-initial", create: initial },
+  { name: "0002-delivered-fills", create: deliveredFills },
+] as const;
 
 /** The version of the schema that this code works with. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

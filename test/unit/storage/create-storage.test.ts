@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { QuantmeshError } from "../../../src/domain/errors.ts";
 import { createStorage, openDatabase } from "../../../src/storage/create-storage.ts";
+import { SCHEMA_VERSION } from "../../../src/storage/migrations/migrate.ts";
 
 describe("createStorage", () => {
   let folder: string;
@@ -88,7 +89,7 @@ describe("createStorage", () => {
     const { message } = error as QuantmeshError;
     expect(message).toContain(file);
     expect(message).toContain("version 7");
-    expect(message).toContain("up to 1");
+    expect(message).toContain(`up to ${SCHEMA_VERSION}`);
   });
 
   it("reports a database that is taken away while it is open", async () => {
