@@ -29,12 +29,7 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
 
-  if (
-    books.isAway ||
-    !ports.permit.isValid() ||
-    !locks.covers(terms, deadline) ||
-    clock.monotonic() >= deadline
-  ) {
+  if (!ports.permit.isValid() || !locks.covers(terms, deadline) || clock.monotonic() >= deadline) {
     return void context.post({ kind: "orderRejected", at: at(), order: terms, reason: "not_permitted" });
   }
   const sent = clock.monotonic();
