@@ -270,11 +270,15 @@ export class BotSession implements BotContext {
     }
   }
 
-  /** A fill of an order that does not work any more is late, or says that its end was not true. */
+  /**
+   * A fill of an order that does not work any more is late, or says that its end was not true. Of an order that the
+   * books do not know the fill alone is not enough: the lists tell the order, too.
+   */
   #hearFill(order: OrderRef, execution: Execution): void {
     const letter: Letter = { event: { kind: "fill", at: execution.at, order, execution } };
     if (workingOrders(this.#state).some(({ terms }) => terms.id === order.id)) return this.#put(letter);
     this.#do(async () => {
+      if ((await this.books.orderStatus(order.id)) === undefined) return this.#reconcile(this.#since);
       await this.#haltFor(await findContradiction(this, [order], "partFill"));
       this.#put(letter);
     });

@@ -15,7 +15,7 @@ import {
   parsePrice,
   parseQuantity,
 } from "../domain/instrument.ts";
-import type { OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
   BotsTable,
@@ -219,7 +219,7 @@ export function totalsOf(instrument: Instrument, row: TotalsColumns): Totals {
 
 /** How an order came to be stored: as an intent, or found resting on the exchange. */
 export interface OrderOrigin {
-  readonly status: "pending" | "open";
+  readonly status: OrderStatus;
   readonly exchangeOrderId: string | null;
   readonly validUntil: Instant;
   readonly epoch: number;
@@ -236,7 +236,7 @@ export function newOrderRow(bot: Bot, terms: OrderTerms, origin: OrderOrigin): O
     price: formatPrice(bot.instrument, terms.price),
     quantity: formatQuantity(bot.instrument, terms.quantity),
     status: origin.status,
-    unfinished: 1,
+    unfinished: isTerminal(origin.status) ? null : 1,
     exchange_order_id: origin.exchangeOrderId,
     executed: "0",
     quote: "0",

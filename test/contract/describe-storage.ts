@@ -200,7 +200,7 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
         const records: readonly StoreRecord[] = [
           ...partFillRecords(terms, "t1"),
-          { kind: "adoptedOrder", terms: adopted, exchangeOrderId: "x-adopted" },
+          { kind: "adoptedOrder", terms: adopted, status: "open", exchangeOrderId: "x-adopted" },
           { kind: "trade", trade: sampleTrade(1) },
           { kind: "mode", mode: "paused", reason: "by hand" },
           { kind: "initialDone" },
@@ -334,6 +334,7 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
           "a second working order in one (slot, side)",
           {
             kind: "adoptedOrder",
+            status: "open",
             terms: sampleTerms(sampleBot(), 1, "buy", 2),
             exchangeOrderId: "x-second",
           },
@@ -346,6 +347,26 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
 
         await expect(commit).rejects.toMatchObject({ code: "INVARIANT" });
         expect(await storage.loadLedger(bot)).toEqual(before);
+      });
+
+      it("remembers an order that ended unknown to it, beside one that works there", async () => {
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        const forgotten = sampleTerms(bot, 1, "buy", 2);
+        const fill = sampleFill(forgotten, "t1");
+
+        expect(
+          await storage.commit(claim, bot, [
+            { kind: "adoptedOrder", terms: forgotten, status: "filled", exchangeOrderId: "x-forgotten" },
+            { kind: "fill", fill },
+          ]),
+        ).toBe("stored");
+
+        expect(await working()).toEqual([sampleTerms(bot, 1).id]);
+        expect((await storage.loadLedger(bot)).lastOrders).toEqual([
+          { slot: 1, side: "buy", generation: 2, status: "filled" },
+        ]);
+        expect(await storage.fillsOf(bot)).toEqual([fill]);
+        expect(await storage.insertIntent(claim, bot, sampleIntent(bot, 1, "buy", 2))).toBe("taken");
       });
 
       it("keeps an exchange order id once it is known", async () => {
