@@ -20,11 +20,14 @@ import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
-import type { ExitMode } from "../runner/bot-session.ts";
+import { gaugeSpool } from "../runner/gauge-spool.ts";
+import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { SpoolReplay } from "../runner/spool-replay.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
-import type { Storage } from "../storage/storage.ts";
+import { openSpool } from "../storage/spool.ts";
+import type { FillSpool, Storage } from "../storage/storage.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
@@ -36,11 +39,15 @@ const REAL_TIME = { monotonic: () => performance.now() };
 /** Many orders may wait at once for the end of one session. */
 const MOST_WAITING = 10_000;
 
-/** Puts something between the bots and a port; tests use it to die at named points. */
+/** Puts something between the bots and a port; tests use it to die at named points, and to repeat a run. */
 export interface PortWrappers {
   readonly exchange?: (exchange: Exchange) => Exchange;
   readonly storage?: (storage: Storage) => Storage;
   readonly lock?: (lock: LockProvider) => LockProvider;
+  readonly spool?: (spool: FillSpool) => FillSpool;
+  /** In place of chance: faults depend on ids, so a run repeats itself only with the same code. */
+  readonly drawBotCode?: () => BotCode;
+  readonly random?: () => number;
 }
 
 export interface RunningInstance {
@@ -99,6 +106,8 @@ export async function startInstance(
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
+    const spool = openOwnSpool(config, wrappers, closers);
+    const spoolReplay = new SpoolReplay({ storage, spool, log });
     const memory = createLock({ type: lockConfig.type }, market.clock);
     closers.push(() => memory.close());
     const lock = wrappers.lock?.(memory) ?? memory;
@@ -111,13 +120,16 @@ export async function startInstance(
       {
         exchange,
         storage,
+        spool,
+        replaySpool: () => spoolReplay.run(),
         lock,
         clock: market.clock,
         permit: SOLO_PERMIT,
         log,
         metrics,
         activity: new Activity(),
-        drawBotCode,
+        random: wrappers.random ?? Math.random,
+        drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
         lockBackend: lockConfig.type,
@@ -132,7 +144,10 @@ export async function startInstance(
         rules,
       })),
     );
-    gauge = () => instance.gauge();
+    gauge = () => {
+      instance.gauge();
+      gaugeSpool(metrics, spool, Date.now());
+    };
     await instance.start();
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
@@ -157,6 +172,20 @@ export async function startInstance(
     await closeAll();
     throw error;
   }
+}
+
+/** The spool of this process alone. */
+function openOwnSpool(
+  { database: { dsn, spool_file, spool_capacity: capacity } }: Config,
+  wrappers: PortWrappers,
+  closers: (() => Promise<void> | void)[],
+): FillSpool {
+  const file = spool_file ?? (dsn === ":memory:" ? dsn : `${dsn}.spool`);
+  const lock = holdProcessLock(file);
+  closers.push(() => lock.release());
+  const spool = openSpool({ file, capacity, now: () => Date.now() });
+  closers.push(() => spool.close());
+  return wrappers.spool?.(spool) ?? spool;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */
