@@ -103,7 +103,7 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
   it("refuses a wrong password, a missing database and a login without rights, naming host and database only", async () => {
     const dsn = await postgres.createDatabase();
     const login = { user: "reader", password: SECRET };
-    await postgres.run(dsn);
+    await postgres.run([`create role reader login password '${SECRET}'`]);
     const database = new URL(dsn).pathname.slice(1);
     const place = `postgres database "${database}" on 127.0.0.1:${postgres.port}`;
     const cases = [
