@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyBetween, previewCopy, verifyBetween } from "../../src/storage/copy/copy-between.ts";
 import { NO_PROGRESS } from "../../src/storage/copy/copy-progress.ts";
@@ -350,7 +351,6 @@ describeWithServers(["postgres", "mariadbd"], "a copy between database servers",
 
   /** Every table, column, index and rule, in words. */
   async function describeSchema(dsn: string): Promise<readonly string[]> {
-    const { default: pg } = await import("pg");
     const client = new pg.Client(dsn);
     await client.connect();
     const { rows } = await client.query<{ line: string }>(`

@@ -93,6 +93,7 @@ function fill(database: Database.Database, random: () => number, { bots, orders,
     });
     insert("bots", { ...market, code, initial: "buy", initial_done: 1, mode: "running" });
     for (const slot of [0, 1, 60_000_000]) insert("slots", { bot_code: code, slot, wants: "sell" });
+    for (const day of ["", "2026-11-19", "2026-11-20"]) insert("daily_totals", { bot_code: code, day });
     for (let id = 1; id <= 40; id++) insert("events", { bot_code: code, id, type: "order.filled" });
   }
   for (let order = 0; order < orders; order++) {

@@ -147,6 +147,22 @@ const SHAPES: Shapes = {
     columns: { bot_code: "text", id: "integer", at: "integer", type: "text", detail: "text" },
     key: ["bot_code", "id"],
   },
+  daily_totals: {
+    columns: {
+      bot_code: "text",
+      day: "text",
+      fill_count: "integer",
+      trade_count: "integer",
+      grid_profit: "amount",
+      inventory_sells: "integer",
+      inventory_pnl: "amount",
+      fees: "amount",
+      cash_flow: "amount",
+      position: "amount",
+      base_fees: "amount",
+    },
+    key: ["bot_code", "day"],
+  },
 };
 
 /** Every table, after those that it refers to. */
