@@ -2,8 +2,14 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchMatching } from "./matching.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  backtest: benchBacktest,
+  matching: benchMatching,
+  "matching-memory": benchMatchingMemory,
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));
