@@ -1,5 +1,6 @@
-/** What a venue with a million resting orders of many accounts needs; run by the matching bench, with --expose-gc. */
+/** What a venue with a million resting orders of many accounts needs; the matching bench runs it in a process of its own. */
 import type { BenchResult } from "./bench.ts";
+import { collectGarbage } from "./bench.ts";
 import { ACCOUNTS, INSTRUMENT, LIMIT, createBenchVenue, placeOn } from "./matching-flow.ts";
 
 const ORDERS = 1_000_000;
@@ -10,10 +11,8 @@ const MB = 1_000_000;
  * garbage collected), and of the resident set as it is right after the last order, with whatever garbage there is.
  */
 export async function benchMatchingMemory(): Promise<readonly BenchResult[]> {
-  const collect = globalThis.gc;
-  if (!collect) throw new Error("start node with --expose-gc");
   const venue = createBenchVenue(() => undefined);
-  collect();
+  collectGarbage();
   const before = process.memoryUsage();
   for (let order = 0; order < ORDERS; order += 1) {
     const isBuy = order % 2 === 0;
@@ -25,7 +24,7 @@ export async function benchMatchingMemory(): Promise<readonly BenchResult[]> {
     placeOn(venue, account, isBuy ? "buy" : "sell", LIMIT, price, 1 + (order % 100), id);
   }
   const resident = (process.memoryUsage().rss - before.rss) / MB;
-  collect();
+  collectGarbage();
   const after = process.memoryUsage();
   const alive = (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / MB;
   const resting = ACCOUNTS.reduce((sum, each) => sum + venue.openOrders(each, INSTRUMENT.symbol).length, 0);

@@ -14,7 +14,7 @@ import type { Slot } from "../src/venue/matching/book.ts";
 import { NO_SLOT, OrderBook } from "../src/venue/matching/book.ts";
 import { planTake } from "../src/venue/matching/plan-take.ts";
 import type { BenchResult } from "./bench.ts";
-import { secondsOf, spreadOf } from "./bench.ts";
+import { collectGarbage, secondsOf, spreadOf } from "./bench.ts";
 import type { Flow, RecordedFlow } from "./matching-flow.ts";
 import {
   ACCOUNTS,
@@ -72,6 +72,7 @@ function speed(
 /** Commands a second. Throws where the engine ends with another book than the venue did. */
 function rateOf(engine: Engine, { preload, mix, restingLots }: RecordedFlow): number {
   engine.play(preload);
+  collectGarbage();
   const rate = mix.length / secondsOf(() => engine.play(mix));
   if (engine.restingLots !== restingLots) {
     throw new Error(`${engine.constructor.name} ends with ${engine.restingLots} lots, not ${restingLots}`);
@@ -79,9 +80,9 @@ function rateOf(engine: Engine, { preload, mix, restingLots }: RecordedFlow): nu
   return rate;
 }
 
-/** In a process of its own, which alone can collect its garbage first. */
+/** In a process of its own, where nothing else was allocated before. */
 function measureMemory(): readonly BenchResult[] {
-  const args = ["--expose-gc", process.argv[1] ?? "", "matching-memory", "--json"];
+  const args = [process.argv[1] ?? "", "matching-memory", "--json"];
   const lines = execFileSync(process.execPath, args, { encoding: "utf8" }).trim().split("\n");
   const told = JSON.parse(lines.at(-1) ?? "") as { results: readonly BenchResult[] };
   return told.results;
@@ -187,7 +188,7 @@ class ReferenceEngine implements Engine {
         kind[row] === MARKET
           ? this.#book.market({ side, size })
           : this.#book.limit({ id: String(this.#number), side, size, price: price[row] as number });
-      if (result.err) throw result.err;
+      if (result.err) throw new Error("the reference refuses an order", { cause: result.err });
     }
   }
 }
