@@ -1,13 +1,17 @@
 /** `npm run bench -- NAME [--json]`: ratios of ours to a reference, measured side by side in one run. */
 import { benchBacktest } from "./backtest.ts";
+import { benchCopy } from "./copy.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
+import { benchMatching } from "./matching.ts";
+import { benchStorage } from "./storage.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
-import { benchCopy } from "./copy.ts";
-import { benchStorage } from "./storage.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
   copy: benchCopy,
+  "matching-memory": benchMatchingMemory,
+  matching: benchMatching,
   storage: benchStorage,
 };
 

@@ -7,13 +7,14 @@ import type { PlaceCommand, PlaceResult, RefusalReason } from "./commands.ts";
 import { brokenFilter } from "./filters.ts";
 import type { Market } from "./market.ts";
 import { times } from "./market.ts";
+import type { VenueOrder } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
 
 /** The refusal that the order's own terms earn, or undefined; `open` is how many orders its account has open. */
 export function refusalOf(
   { instrument, filters, price: marketPrice }: Market,
   command: PlaceCommand,
-  take: Take,
+  take: Take<VenueOrder>,
   open: number,
 ): PlaceResult | undefined {
   const { type, price: limit, quantity, timeInForce = "GTC" } = command;
@@ -44,7 +45,7 @@ export function lockPerLotOf(instrument: Instrument, { side, type, price }: Plac
 export function fundsNeeded(
   instrument: Instrument,
   command: PlaceCommand,
-  take: Take,
+  take: Take<VenueOrder>,
   lockPerLot: Money,
 ): Money {
   if (command.type !== "market" || command.side === "sell") return times(lockPerLot, command.quantity);
