@@ -99,7 +99,7 @@ export async function startInstance(
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
-    const memory = createLock({ type: lockConfig.type }, market.clock);
+    const memory = await createLock({ type: lockConfig.type }, market.clock);
     closers.push(() => memory.close());
     const lock = wrappers.lock?.(memory) ?? memory;
     setMaxListeners(MOST_WAITING);

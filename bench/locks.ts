@@ -1,0 +1,124 @@
+/** Locks against what their client libraries do by themselves, on private servers, side by side in one run. */
+import { randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import { realClock } from "../src/exchange/sim/real-clock.ts";
+import { createLock } from "../src/lock/create-lock.ts";
+import type { Grant, LockProvider } from "../src/lock/lock.ts";
+import { aged, startRedis } from "../test/support/servers/redis.ts";
+import type { BenchResult } from "./bench.ts";
+import { spreadOf } from "./bench.ts";
+
+const TTL_MS = 30_000;
+const ROUNDS = 9;
+const SLICES = 20;
+const SLICE_MS = 20;
+const IN_FLIGHT = 100;
+const LEVELS = 20;
+const OWNER = { fleet: "6f1c9a3e-8f4b-4d43-9c1f-1f3a52a2c7de", epoch: 7 };
+const UNLOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+
+/** What is measured: one pair of acquire and release, of a key of its own. */
+type Pair = (key: string) => Promise<void>;
+
+export async function benchLocks(): Promise<readonly BenchResult[]> {
+  return [...(await benchRedis())];
+}
+
+async function benchRedis(): Promise<readonly BenchResult[]> {
+  const server = await startRedis();
+  // Older than the longest lock, without waiting for it.
+  await aged(server, 1_000);
+  const raw = new Redis(server.port, "127.0.0.1");
+  const lock = await createLock(
+    {
+      type: "redis",
+      layout: { kind: "single", address: { host: "127.0.0.1", port: server.port } },
+      prefix: "ours:",
+      maxTtlMs: 1_000,
+    },
+    realClock,
+  );
+  try {
+    const rawPair = rawRedis(raw);
+    const ours = pairOf(lock, 1_000);
+    const one = await compare(rawPair, ours, 1);
+    const many = await compare(rawPair, ours, IN_FLIGHT);
+    return [
+      result("locks: redis 1 node sequential", "pairs/s", one.ours, "raw SET NX PX + Lua", one.reference),
+      result("locks: redis 1 node concurrent", "pairs/s", many.ours, "raw SET NX PX + Lua", many.reference),
+    ];
+  } finally {
+    raw.disconnect();
+    await lock.close();
+    await server.stop();
+  }
+}
+
+function rawRedis(redis: Redis): Pair {
+  redis.defineCommand("unlock", { numberOfKeys: 1, lua: UNLOCK });
+  const { unlock } = redis as unknown as { unlock: (key: string, token: string) => Promise<number> };
+  return async (key) => {
+    const token = randomUUID();
+    if ((await redis.set(`raw:${key}`, token, "PX", TTL_MS, "NX")) !== "OK") throw new Error("busy");
+    if ((await unlock.call(redis, `raw:${key}`, token)) !== 1) throw new Error("lost");
+  };
+}
+
+function pairOf(lock: LockProvider, ttlMs: number): Pair {
+  return async (key) => {
+    await lock.release(granted(await lock.tryAcquire([key], OWNER, ttlMs)));
+  };
+}
+
+function granted(grant: Grant | undefined): Grant {
+  if (!grant) throw new Error("a lock of the bench's own is busy");
+  return grant;
+}
+
+interface Rates {
+  readonly ours: readonly number[];
+  readonly reference: readonly number[];
+}
+
+/** Pairs per second of both in each round; they take turns every few milliseconds, so that noise hits both. */
+async function compare(reference: Pair, ours: Pair, inFlight: number): Promise<Rates> {
+  const rates: { readonly ours: number[]; readonly reference: number[] } = { ours: [], reference: [] };
+  for (let round = -1; round < ROUNDS; round++) {
+    const done = { ours: { pairs: 0, ms: 0 }, reference: { pairs: 0, ms: 0 } };
+    for (let slice = 0; slice < SLICES; slice++) {
+      await work(reference, inFlight, done.reference);
+      await work(ours, inFlight, done.ours);
+    }
+    // The compiler optimises while the first round runs.
+    if (round < 0) continue;
+    rates.reference.push((done.reference.pairs * 1000) / done.reference.ms);
+    rates.ours.push((done.ours.pairs * 1000) / done.ours.ms);
+  }
+  return rates;
+}
+
+async function work(pair: Pair, inFlight: number, done: { pairs: number; ms: number }): Promise<void> {
+  const started = performance.now();
+  const end = started + SLICE_MS;
+  const worker = async (_: unknown, index: number): Promise<void> => {
+    while (performance.now() < end) {
+      await pair(`order:bench:main:BTC/USDT:${index}`);
+      done.pairs += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, worker));
+  done.ms += performance.now() - started;
+}
+
+/** `ours` and `reference` as rates: the ratio is ours to the reference's. */
+function result(
+  name: string,
+  unit: string,
+  ours: readonly number[],
+  referenceName: string,
+  reference: readonly number[],
+): BenchResult {
+  const { median, min, max } = spreadOf(ours);
+  const value = spreadOf(reference).median;
+  return { name, value: median, unit, min, max, reference: { name: referenceName, value }, ratio: median / value };
+}
