@@ -8,14 +8,17 @@ import { aged, startRedis } from "../test/support/servers/redis.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
 
-const TTL_MS = 30_000;
-const ROUNDS = 9;
-const SLICES = 20;
-const SLICE_MS = 20;
+const TTL_MS = 4_000;
+const ROUNDS = 15;
+const SLICES = 40;
+const SLICE_MS = 5;
 const IN_FLIGHT = 100;
 const LEVELS = 20;
+const HELD_LEVELS = 10_000;
+const RAW = "raw SET NX PX + Lua";
 const OWNER = { fleet: "6f1c9a3e-8f4b-4d43-9c1f-1f3a52a2c7de", epoch: 7 };
-const UNLOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+const UNLOCK =
+  "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
 
 /** What is measured: one pair of acquire and release, of a key of its own. */
 type Pair = (key: string) => Promise<void>;
@@ -26,26 +29,30 @@ export async function benchLocks(): Promise<readonly BenchResult[]> {
 
 async function benchRedis(): Promise<readonly BenchResult[]> {
   const server = await startRedis();
-  // Older than the longest lock, without waiting for it.
-  await aged(server, 1_000);
+  await aged(server, TTL_MS);
   const raw = new Redis(server.port, "127.0.0.1");
   const lock = await createLock(
     {
       type: "redis",
       layout: { kind: "single", address: { host: "127.0.0.1", port: server.port } },
       prefix: "ours:",
-      maxTtlMs: 1_000,
+      maxTtlMs: TTL_MS,
     },
     realClock,
   );
   try {
     const rawPair = rawRedis(raw);
-    const ours = pairOf(lock, 1_000);
-    const one = await compare(rawPair, ours, 1);
-    const many = await compare(rawPair, ours, IN_FLIGHT);
+    const ours = pairOf(lock, TTL_MS);
     return [
-      result("locks: redis 1 node sequential", "pairs/s", one.ours, "raw SET NX PX + Lua", one.reference),
-      result("locks: redis 1 node concurrent", "pairs/s", many.ours, "raw SET NX PX + Lua", many.reference),
+      result("locks: redis 1 node sequential", "pairs/s", RAW, await compare(rawPair, ours, 1)),
+      result("locks: redis 1 node concurrent", "pairs/s", RAW, await compare(rawPair, ours, IN_FLIGHT)),
+      result(
+        "locks: redis batch of 20 levels",
+        "pairs/s",
+        "one level",
+        await compare(ours, batchOf(lock, TTL_MS), 1),
+      ),
+      await benchExtension(lock, "redis 1 node", TTL_MS),
     ];
   } finally {
     raw.disconnect();
@@ -67,6 +74,44 @@ function rawRedis(redis: Redis): Pair {
 function pairOf(lock: LockProvider, ttlMs: number): Pair {
   return async (key) => {
     await lock.release(granted(await lock.tryAcquire([key], OWNER, ttlMs)));
+  };
+}
+
+function batchOf(lock: LockProvider, ttlMs: number): Pair {
+  const prices = Array.from({ length: LEVELS }, (_, level) => level);
+  return async (key) => {
+    const keys = prices.map((price) => `${key}${price}`);
+    await lock.release(granted(await lock.tryAcquire(keys, OWNER, ttlMs)));
+  };
+}
+
+/** How long it takes to extend every level that a large instance holds; the ratio is that of one second to it. */
+async function benchExtension(lock: LockProvider, name: string, ttlMs: number): Promise<BenchResult> {
+  const grants: Grant[] = [];
+  for (let level = 0; level < HELD_LEVELS; level += LEVELS) {
+    const some = Array.from({ length: LEVELS }, (_, i) => `order:bench:main:ETH/USDT:${level + i}`);
+    grants.push(
+      ...(await Promise.all(some.map(async (key) => granted(await lock.tryAcquire([key], OWNER, ttlMs))))),
+    );
+  }
+  let held = grants;
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const started = performance.now();
+    held = (await lock.extend(held, ttlMs)).map(granted);
+    times.push((performance.now() - started) / 1000);
+  }
+  await Promise.all(held.map((grant) => lock.release(grant)));
+  const { median: value, min, max } = spreadOf(times);
+  const reference = { name: "one second", value: 1 };
+  return {
+    name: `locks: ${name} extends 10,000 levels`,
+    value,
+    unit: "s",
+    min,
+    max,
+    reference,
+    ratio: 1 / value,
   };
 }
 
@@ -110,15 +155,17 @@ async function work(pair: Pair, inFlight: number, done: { pairs: number; ms: num
   done.ms += performance.now() - started;
 }
 
-/** `ours` and `reference` as rates: the ratio is ours to the reference's. */
-function result(
-  name: string,
-  unit: string,
-  ours: readonly number[],
-  referenceName: string,
-  reference: readonly number[],
-): BenchResult {
-  const { median, min, max } = spreadOf(ours);
-  const value = spreadOf(reference).median;
-  return { name, value: median, unit, min, max, reference: { name: referenceName, value }, ratio: median / value };
+/** The ratio is the median of the rounds' own: noise that lasts hits both sides of a round. */
+function result(name: string, unit: string, referenceName: string, { ours, reference }: Rates): BenchResult {
+  const { median: value, min, max } = spreadOf(ours);
+  const { median: ratio } = spreadOf(ours.map((rate, round) => rate / (reference[round] ?? Number.NaN)));
+  return {
+    name,
+    value,
+    unit,
+    min,
+    max,
+    reference: { name: referenceName, value: spreadOf(reference).median },
+    ratio,
+  };
 }

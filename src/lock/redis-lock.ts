@@ -4,15 +4,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
-import { ACQUIRE, EXTEND, RELEASE } from "./redis-scripts.ts";
+import type { RedisNode } from "./redis-node.ts";
+import { ACQUIRE, EXTEND, MOST_KEYS, RELEASE } from "./redis-scripts.ts";
 import type { RedisService, RedisTimes } from "./redis-service.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
 import { validUntil } from "./validity.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-/** Keys of one script: a longer one would keep the server, and everybody else, waiting. */
-const KEYS_PER_CALL = 1_000;
 const UNDO_PAUSE_MS = 200;
+
+interface Batch {
+  readonly slot: number;
+  readonly batch: Grant[];
+  keys: number;
+}
 
 export class RedisLock implements LockProvider {
   readonly #service: RedisService;
@@ -34,26 +39,18 @@ export class RedisLock implements LockProvider {
   async tryAcquire(keys: readonly string[], owner: LockOwner, ttlMs: number): Promise<Grant | undefined> {
     this.#refuseIfClosed();
     invariant(ttlMs <= this.#times.maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
+    invariant(keys.length <= MOST_KEYS, `${keys.length} keys are more than one grant may have`);
     this.#grants += 1;
     const token = `${this.#session}.${this.#grants}`;
     const value = valueOf(owner, token);
     const names = keys.map((key) => this.#service.nameOf(key));
     const until = validUntil(this.#clock.monotonic(), ttlMs);
-    const patience = performance.now() + this.#times.timeoutMs;
-    let answer: unknown;
     try {
-      answer = await this.#service.call({
-        script: ACQUIRE,
-        keys: names,
-        args: (deadline) => [owner.fleet, owner.epoch, value, ttlMs, deadline(patience)],
-        grants: true,
-      });
+      if (!(await this.#take(names, value, ttlMs))) return undefined;
     } catch (error) {
       if (!(error instanceof LockUnavailable) || error.maybeDone) this.#undo(names, value, ttlMs);
       throw error;
     }
-    if (answer === 0) return undefined;
-    if (answer !== keys.length) throw new LockUnavailable("lock service redis answered too late", false);
     const grant: Grant = { keys, owner, token, fence: undefined, validUntil: until };
     if (this.#clock.monotonic() < until) return grant;
     this.#undo(names, value, ttlMs);
@@ -78,23 +75,13 @@ export class RedisLock implements LockProvider {
   async extend(grants: readonly Grant[], ttlMs: number): Promise<readonly (Grant | undefined)[]> {
     this.#refuseIfClosed();
     const now = this.#clock.monotonic();
-    const localNow = performance.now();
     const until = validUntil(now, ttlMs);
     const live = grants.filter(({ validUntil: end }) => end > now);
     const extended = new Set<Grant>();
-    const calls = this.#batches(live).map(async (batch) => {
-      const answer = await this.#service.call({
-        script: EXTEND,
-        keys: batch.flatMap(({ keys }) => keys.map((key) => this.#service.nameOf(key))),
-        args: (deadline) => [
-          ttlMs,
-          ...batch.flatMap(({ owner, token, keys, validUntil: end }) => {
-            const patience = Math.min(end - now, this.#times.timeoutMs);
-            return [valueOf(owner, token), keys.length, deadline(localNow + patience)];
-          }),
-        ],
-        grants: false,
-      });
+    const calls = this.#batches(live).map(async ({ slot, batch }) => {
+      const names = batch.flatMap(({ keys }) => keys.map((key) => this.#service.nameOf(key)));
+      const values = batch.flatMap(({ owner, token, keys }) => [valueOf(owner, token), keys.length]);
+      const answer = await this.#service.on(slot, (server) => server.run(EXTEND, names, [ttlMs, ...values]));
       invariant(Array.isArray(answer), "Redis answers an extension with a list");
       for (const [index, grant] of batch.entries()) if (answer[index] === 1) extended.add(grant);
     });
@@ -124,17 +111,31 @@ export class RedisLock implements LockProvider {
     this.#service.close();
   }
 
+  /** One key that is free costs no script; whose a key is that somebody has, only the script tells. */
+  async #take(names: readonly string[], value: string, ttlMs: number): Promise<boolean> {
+    const [first = ""] = names;
+    const slot = this.#service.slotOf(first);
+    if (names.length === 1) {
+      const set = await this.#service.on(slot, (server) => trusted(server).setIfFree(first, value, ttlMs));
+      if (set === "OK") return true;
+    }
+    const taken = await this.#service.on(slot, (server) =>
+      trusted(server).run(ACQUIRE, names, [value, ttlMs]),
+    );
+    return taken === names.length;
+  }
+
   /** Grants that one script may extend together. */
-  #batches(grants: readonly Grant[]): readonly (readonly Grant[])[] {
-    const batches: Grant[][] = [];
-    const open = new Map<number, { readonly batch: Grant[]; keys: number }>();
+  #batches(grants: readonly Grant[]): readonly Batch[] {
+    const batches: Batch[] = [];
+    const open = new Map<number, Batch>();
     for (const grant of grants) {
       const slot = this.#service.slotOf(this.#service.nameOf(grant.keys[0] ?? ""));
       let current = open.get(slot);
-      if (!current || current.keys + grant.keys.length > KEYS_PER_CALL) {
-        current = { batch: [], keys: 0 };
+      if (!current || current.keys + grant.keys.length > MOST_KEYS) {
+        current = { slot, batch: [], keys: 0 };
         open.set(slot, current);
-        batches.push(current.batch);
+        batches.push(current);
       }
       current.batch.push(grant);
       current.keys += grant.keys.length;
@@ -143,8 +144,8 @@ export class RedisLock implements LockProvider {
   }
 
   /**
-   * Deletes what may have been granted although no answer came. The grant cannot come later than its deadline, so the
-   * first deletion that is answered ends the matter, and so does the expiry.
+   * Deletes what may have been granted although no answer came. Nothing that was sent before a deletion is carried out
+   * after it, so the first one that is answered ends the matter, and so does the expiry.
    */
   #undo(names: readonly string[], value: string, ttlMs: number): void {
     const undoing = this.#deleteUntil(
@@ -158,7 +159,8 @@ export class RedisLock implements LockProvider {
   async #deleteUntil(names: readonly string[], value: string, expired: number): Promise<void> {
     while (performance.now() < expired) {
       try {
-        return await this.#delete(names, value);
+        await this.#delete(names, value);
+        return;
       } catch (error) {
         if (!(error instanceof LockUnavailable)) throw error;
         // What cannot be undone before the end of this process expires by itself.
@@ -168,13 +170,20 @@ export class RedisLock implements LockProvider {
     }
   }
 
-  async #delete(names: readonly string[], value: string): Promise<void> {
-    await this.#service.call({ script: RELEASE, keys: names, args: () => [value], grants: false });
+  #delete(names: readonly string[], value: string): Promise<unknown> {
+    const slot = this.#service.slotOf(names[0] ?? "");
+    return this.#service.on(slot, (server) => server.run(RELEASE, names, [value]));
   }
 
   #refuseIfClosed(): void {
     if (this.#closed.signal.aborted) throw closedLock();
   }
+}
+
+/** The server, if it may grant what nobody held. */
+function trusted(server: RedisNode): RedisNode {
+  server.refuseIfNotTrusted();
+  return server;
 }
 
 /** Whose lock it is, and which of its grants: what stands in Redis. */

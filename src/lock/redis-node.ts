@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
+import { judgeServer, parseInfo } from "./redis-info.ts";
 import type { RedisScript } from "./redis-scripts.ts";
 import { ACQUIRE, EXTEND, RELEASE } from "./redis-scripts.ts";
-import { judgeServer, parseInfo } from "./redis-info.ts";
 import { LockUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface RedisNodeOptions {
@@ -16,7 +16,7 @@ export interface RedisNodeOptions {
   readonly timeoutMs: number;
   /** The longest time that any lock may be held without being extended. */
   readonly maxTtlMs: number;
-  /** For how long the server grants nothing although it is old enough, ms: it took over from another one. */
+  /** For how long the first server grants nothing although it is old enough, ms: it took over from another one. */
   readonly quarantineMs?: number;
 }
 
@@ -25,26 +25,32 @@ interface Session {
   /** Local monotonic ms before which it grants nothing, and why. */
   readonly grantsFrom: number;
   readonly reason: string;
-  /** Server time in ms minus local monotonic ms, not above the truth. */
-  readonly offsetMs: number;
-  /** When the offset was measured, in local monotonic ms: the two clocks drift apart. */
-  readonly measuredAt: number;
+  /** True once that time was seen to be over: the clock need not be asked again. */
+  isTrusted: boolean;
 }
 
 const LONGEST_RETRY_MS = 1_000;
-const MEASURE_EVERY_MS = 60_000;
 const SHA = new Map([ACQUIRE, EXTEND, RELEASE].map((script) => [script, sha1(script.text)]));
+/** No connection has this id. */
+const NO_CLIENT_ID = String(2n ** 63n - 1n);
 
+/**
+ * What was sent on one connection is carried out in its order, and nothing of it any more once the next connection is
+ * in use: so a deletion that is answered ends everything that was sent before it.
+ */
 export class RedisNode {
   readonly name: string;
   readonly #options: RedisNodeOptions;
   readonly #redis: Redis;
+  readonly #whenJudged: (() => void)[] = [];
   #session: Session | undefined;
   /** Why there is no session. */
   #trouble = "not connected yet";
   #lastRunId: string | undefined;
+  #clientId = NO_CLIENT_ID;
   #connections = 0;
-  readonly #whenJudged: (() => void)[] = [];
+  #unanswered = 0;
+  #suspected: NodeJS.Timeout | undefined;
 
   constructor(options: RedisNodeOptions) {
     const { connection, name, timeoutMs, maxTtlMs } = options;
@@ -57,7 +63,6 @@ export class RedisNode {
       maxRetriesPerRequest: 0,
       commandTimeout: timeoutMs,
       connectTimeout: Math.max(timeoutMs, LONGEST_RETRY_MS),
-      socketTimeout: maxTtlMs,
       keepAlive: maxTtlMs,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RETRY_MS),
     });
@@ -84,100 +89,81 @@ export class RedisNode {
 
   /** Throws where the server may not grant: it is away, or too young to know what it granted in an earlier life. */
   refuseIfNotTrusted(): void {
-    const { grantsFrom, reason } = this.#connected();
-    const left = grantsFrom - performance.now();
+    const session = this.#connected();
+    if (session.isTrusted) return;
+    const left = session.grantsFrom - performance.now();
+    session.isTrusted = left <= 0;
     if (left > 0) {
+      const { reason } = session;
       throw this.#unavailable(`grants nothing for another ${Math.ceil(left / 1000)} s: ${reason}`, false);
     }
   }
 
-  /** `localMs` on the server's clock, or a little before it; text, for a script. */
-  serverTime(localMs: number): string {
-    return String(Math.floor(localMs + this.#connected().offsetMs));
+  /**
+   * Sets a key that is free; null where somebody has it. Throws LockUnavailable, at once where the server cannot be
+   * asked: no promise more than needed stands in the way of the most frequent calls.
+   */
+  setIfFree(key: string, value: string, ttlMs: number): Promise<"OK" | null> {
+    this.#connected();
+    this.#writeTogether();
+    return this.#answerTo(this.#redis.set(key, value, "PX", ttlMs, "NX"));
   }
 
-  /** Runs a script once. Throws LockUnavailable where it was not run, or where nobody knows. */
-  async run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    const { measuredAt } = this.#connected();
-    if (performance.now() - measuredAt > MEASURE_EVERY_MS) this.remeasureClock();
-    try {
-      return await this.#redis.evalsha(SHA.get(script) ?? sha1(script.text), keys.length, ...keys, ...args);
-    } catch (error) {
-      throw this.#failure(error);
-    }
-  }
-
-  /** Measures the server's clock anew, in the background. */
-  remeasureClock(): void {
-    const before = this.#session;
-    if (!before) return;
-    // Until it answers, the old measure counts as new: one question at a time.
-    this.#session = { ...before, measuredAt: performance.now() };
-    const asked = this.#session;
-    this.#redis.time().then(
-      (time) => {
-        if (this.#session === asked) this.#session = { ...asked, ...clockOf(time) };
-      },
-      (error: unknown) => this.#failure(error),
-    );
+  /** Runs a script once. Throws as `setIfFree` does. */
+  run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    this.#connected();
+    this.#writeTogether();
+    const sha = SHA.get(script) ?? sha1(script.text);
+    return this.#answerTo(this.#redis.evalsha(sha, keys.length, ...keys, ...args));
   }
 
   async ping(): Promise<void> {
     this.refuseIfNotTrusted();
-    try {
-      await this.#redis.ping();
-    } catch (error) {
-      throw this.#failure(error);
-    }
+    await this.#answerTo(this.#redis.ping());
   }
 
   /** The slots of the cluster that the server belongs to. */
-  async clusterSlots(): Promise<unknown> {
+  clusterSlots(): Promise<unknown> {
     this.#connected();
-    try {
-      return await this.#redis.cluster("SLOTS");
-    } catch (error) {
-      throw this.#failure(error);
-    }
+    return this.#answerTo(this.#redis.cluster("SLOTS"));
   }
 
   close(): void {
     this.#trouble = "the connection is closed";
     this.#session = undefined;
+    clearTimeout(this.#suspected);
     this.#redis.disconnect();
   }
 
-  /** Learns who the server is before anything is asked of it. */
+  /** Learns who the server is, and ends the connection before, before anything is asked of it. */
   async #judge(): Promise<void> {
     const connection = this.#connections;
     try {
-      await Promise.all([...SHA.keys()].map(({ text }) => this.#redis.script("LOAD", text)));
-      const info = parseInfo(await this.#redis.info());
-      const clock = clockOf(await this.#redis.time());
-      const verdict = judgeServer(info, this.#options.maxTtlMs);
-      if (verdict.kind === "unfit") throw new Error(verdict.reason);
+      const redis = this.#redis;
+      await redis.client("KILL", "ID", this.#clientId);
+      await Promise.all([...SHA.keys()].map(({ text }) => redis.script("LOAD", text)));
+      const clientId = String(await redis.client("ID"));
+      const verdict = judgeServer(parseInfo(await redis.info()), this.#options.maxTtlMs);
       if (connection !== this.#connections) return;
-      const waitMs = Math.max(verdict.waitMs, this.#quarantineMs(verdict.runId));
+      this.#clientId = clientId;
+      if (verdict.kind === "unfit") throw new Error(verdict.reason);
+      const quarantineMs = this.#quarantineMs(verdict.runId);
       this.#lastRunId = verdict.runId;
       this.#session = {
-        grantsFrom: clock.measuredAt + waitMs,
+        grantsFrom: performance.now() + Math.max(verdict.waitMs, quarantineMs),
         reason:
-          verdict.waitMs >= waitMs
+          verdict.waitMs >= quarantineMs
             ? "the server is younger than the longest lock, and may have forgotten locks that are still held"
             : "the server took over from another one, and may not know every lock that is still held",
-        ...clock,
+        isTrusted: false,
       };
-      for (const done of this.#whenJudged.splice(0)) done();
     } catch (error) {
       if (connection !== this.#connections) return;
       this.#trouble = reasonOf(error);
-      for (const done of this.#whenJudged.splice(0)) done();
-      // Asked again on the next connection; until then nothing is granted.
+      // Looked at again on the next connection; until then nothing is granted.
       this.#redis.disconnect(true);
+    } finally {
+      for (const done of this.#whenJudged.splice(0)) done();
     }
   }
 
@@ -186,6 +172,25 @@ export class RedisNode {
     const { maxTtlMs, quarantineMs = 0 } = this.#options;
     if (this.#lastRunId === undefined) return quarantineMs;
     return this.#lastRunId === runId ? 0 : maxTtlMs;
+  }
+
+  async #answerTo<Reply>(reply: Promise<Reply>): Promise<Reply> {
+    this.#unanswered += 1;
+    try {
+      return await reply;
+    } catch (error) {
+      throw this.#failure(error);
+    } finally {
+      this.#unanswered -= 1;
+    }
+  }
+
+  /** What many callers ask in one turn of the event loop leaves in one write; one who is alone does not wait for it. */
+  #writeTogether(): void {
+    const { stream } = this.#redis;
+    if (this.#unanswered === 0 || stream.writableCorked > 0) return;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   #connected(): Session {
@@ -198,7 +203,19 @@ export class RedisNode {
     const isRefusal = REFUSALS.some((begin) => reason.startsWith(begin));
     // A server that lost its role, its scripts or its memory is looked at again.
     if (isRefusal && !reason.startsWith("MOVED")) this.#redis.disconnect(true);
+    if (reason === TIMED_OUT) this.#suspectConnection();
     return this.#unavailable(reason, !isRefusal, error);
+  }
+
+  /** A connection that died without a word would never say one: it is given up where nothing is heard any more. */
+  #suspectConnection(): void {
+    if (this.#suspected) return;
+    const { stream } = this.#redis;
+    const heard = stream.bytesRead;
+    this.#suspected = setTimeout(() => {
+      this.#suspected = undefined;
+      if (this.#redis.stream === stream && stream.bytesRead === heard) this.#redis.disconnect(true);
+    }, this.#options.maxTtlMs);
   }
 
   #unavailable(reason: string, maybeDone: boolean, cause?: unknown): LockUnavailable {
@@ -206,7 +223,10 @@ export class RedisNode {
   }
 }
 
-/** Answers and failures after which it is certain that a script has done nothing. */
+/** What ioredis says of a command whose time is over. */
+const TIMED_OUT = "Command timed out";
+
+/** Answers and failures after which it is certain that a command has done nothing. */
 const REFUSALS = [
   "NOSCRIPT",
   "READONLY",
@@ -223,12 +243,6 @@ const REFUSALS = [
   "BUSY ",
   "Stream isn't writeable",
 ];
-
-/** `time`: Redis' answer to TIME, seconds and microseconds. */
-function clockOf([seconds, micros]: readonly (string | number)[]): Pick<Session, "offsetMs" | "measuredAt"> {
-  const measuredAt = performance.now();
-  return { offsetMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - measuredAt, measuredAt };
-}
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("hex");

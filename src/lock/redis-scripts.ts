@@ -1,52 +1,49 @@
-/** What runs inside Redis: each script all at once, and not at all once the time is over that its caller waits. */
+/** What runs inside Redis, each all at once. A lock's value is `fleet epoch token`. */
+
+/** Lua hands over no more arguments than some thousands; and a longer script would keep everybody waiting. */
+export const MOST_KEYS = 1_000;
 
 export interface RedisScript {
   readonly text: string;
 }
 
-/** What ACQUIRE answers after its deadline. */
-export const TOO_LATE = -1;
-
 /**
- * KEYS: the keys of one grant. ARGV: fleet, epoch, value, TTL in ms, deadline in the server's own ms.
- * Returns the number of keys where all are ours now, 0 where one is another fleet's or a newer epoch's, −1 after the
- * deadline: a server that was frozen, or a request that was held up, must not lock what nobody waits for any more.
+ * KEYS: the keys of one grant. ARGV: value, TTL in ms. Returns the number of keys where all are ours now, 0 where one
+ * is another fleet's or a newer epoch's.
  */
 export const ACQUIRE: RedisScript = {
   text: `
-local time = redis.call('TIME')
-if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[5]) then return -1 end
-for _, key in ipairs(KEYS) do
-  local held = redis.call('GET', key)
-  if held then
-    local fleet, epoch = string.match(held, '^(%S+) (%d+) %S+$')
-    if fleet ~= ARGV[1] or tonumber(epoch) > tonumber(ARGV[2]) then return 0 end
+local call, value, ttl = redis.call, ARGV[1], ARGV[2]
+if call('EXISTS', unpack(KEYS)) > 0 then
+  local fleet, epoch = string.match(value, '^(%S+) (%d+) ')
+  for _, held in ipairs(call('MGET', unpack(KEYS))) do
+    if held then
+      local heldBy, heldSince = string.match(held, '^(%S+) (%d+) ')
+      if heldBy ~= fleet or tonumber(heldSince) > tonumber(epoch) then return 0 end
+    end
   end
 end
-for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[3], 'PX', ARGV[4]) end
+for i = 1, #KEYS do call('PSETEX', KEYS[i], ttl, value) end
 return #KEYS`,
 };
 
 /**
- * KEYS: the keys of several grants, one after the other. ARGV: TTL in ms, then value, number of keys and deadline of
- * each grant. Returns a 1 for each grant that is extended. A key that the server lost is set again: before the
- * deadline, which is never after the grant's own end, nobody else can have a right to it.
+ * KEYS: the keys of several grants, one after the other. ARGV: TTL in ms, then value and number of keys of each
+ * grant. Returns a 1 for each grant that is extended. A key that the server lost is set again: as long as a grant is
+ * valid, nobody else has a right to it.
  */
 export const EXTEND: RedisScript = {
   text: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-local extended, last = {}, 0
-for grant = 2, #ARGV, 3 do
+local extended, last, held = {}, 0, redis.call('MGET', unpack(KEYS))
+for grant = 2, #ARGV, 2 do
   local value, first = ARGV[grant], last + 1
   last = last + tonumber(ARGV[grant + 1])
-  local ours = now <= tonumber(ARGV[grant + 2]) and 1 or 0
+  local ours = 1
   for i = first, last do
-    local held = redis.call('GET', KEYS[i])
-    if held and held ~= value then ours = 0 end
+    if held[i] and held[i] ~= value then ours = 0 end
   end
   if ours == 1 then
-    for i = first, last do redis.call('SET', KEYS[i], value, 'PX', ARGV[1]) end
+    for i = first, last do redis.call('PSETEX', KEYS[i], ARGV[1], value) end
   end
   extended[#extended + 1] = ours
 end
@@ -56,9 +53,11 @@ return extended`,
 /** KEYS: the keys of one grant. ARGV: its value. Deletes those that still have it; returns how many that were. */
 export const RELEASE: RedisScript = {
   text: `
-local freed = 0
-for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then freed = freed + redis.call('DEL', key) end
+if #KEYS == 1 then return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0 end
+local held, ours = redis.call('MGET', unpack(KEYS)), {}
+for i = 1, #KEYS do
+  if held[i] == ARGV[1] then ours[#ours + 1] = KEYS[i] end
 end
-return freed`,
+if #ours > 0 then redis.call('DEL', unpack(ours)) end
+return #ours`,
 };
