@@ -1,9 +1,11 @@
 /** Locks against what their client libraries do by themselves, on private servers, side by side in one run. */
 import { randomUUID } from "node:crypto";
+import { Etcd3 } from "etcd3";
 import { Redis } from "ioredis";
 import { realClock } from "../src/exchange/sim/real-clock.ts";
 import { createLock } from "../src/lock/create-lock.ts";
 import type { Grant, LockProvider } from "../src/lock/lock.ts";
+import { startEtcd } from "../test/support/servers/etcd.ts";
 import { aged, startRedis } from "../test/support/servers/redis.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
@@ -24,7 +26,7 @@ const UNLOCK =
 type Pair = (key: string) => Promise<void>;
 
 export async function benchLocks(): Promise<readonly BenchResult[]> {
-  return [...(await benchRedis())];
+  return [...(await benchRedis()), ...(await benchEtcd())];
 }
 
 async function benchRedis(): Promise<readonly BenchResult[]> {
@@ -58,6 +60,39 @@ async function benchRedis(): Promise<readonly BenchResult[]> {
     raw.disconnect();
     await lock.close();
     await server.stop();
+  }
+}
+
+async function benchEtcd(): Promise<readonly BenchResult[]> {
+  const servers = await startEtcd(1);
+  const hosts = servers.map(({ port }) => `http://127.0.0.1:${port}`);
+  const client = new Etcd3({ hosts });
+  const lock = await createLock({ type: "etcd", hosts, prefix: "ours:", maxTtlMs: TTL_MS }, realClock);
+  try {
+    const theirs: Pair = async (key) => {
+      const one = client.lock(`theirs:${key}`).ttl(TTL_MS / 1000);
+      await one.acquire();
+      await one.release();
+    };
+    const ours = pairOf(lock, TTL_MS);
+    const one = await compare(theirs, ours, 1);
+    const batch = await compare(theirs, batchOf(lock, TTL_MS), 1);
+    const perLevel = { ...batch, ours: batch.ours.map((rate) => rate * LEVELS) };
+    return [
+      result("locks: etcd sequential", "pairs/s", "etcd3 client.lock", one),
+      result(
+        "locks: etcd concurrent",
+        "pairs/s",
+        "etcd3 client.lock",
+        await compare(theirs, ours, IN_FLIGHT),
+      ),
+      result("locks: etcd batches of 20", "levels/s", "etcd3 client.lock", perLevel),
+      await benchExtension(lock, "etcd", TTL_MS),
+    ];
+  } finally {
+    client.close();
+    await lock.close();
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }
 

@@ -1,11 +1,13 @@
 /** Makes the lock that the options name. */
 import type { Clock } from "../domain/clock.ts";
+import type { EtcdLockOptions } from "./etcd-lock.ts";
+import { EtcdLock } from "./etcd-lock.ts";
 import type { LockProvider } from "./lock.ts";
 import { MemoryLock } from "./memory-lock.ts";
 import type { RedisLockOptions } from "./open-redis.ts";
 import { openRedisLock } from "./open-redis.ts";
 
-export type LockOptions = { readonly type: "memory" } | RedisLockOptions;
+export type LockOptions = { readonly type: "memory" } | RedisLockOptions | EtcdLockOptions;
 
 /**
  * `memory` guards one process only: enough where one process owns the account. The others wait a moment for their
@@ -17,5 +19,7 @@ export async function createLock(options: LockOptions, clock: Clock): Promise<Lo
       return new MemoryLock(clock);
     case "redis":
       return openRedisLock(options, clock);
+    case "etcd":
+      return new EtcdLock(options, clock);
   }
 }

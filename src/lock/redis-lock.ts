@@ -96,7 +96,7 @@ export class RedisLock implements LockProvider {
     this.#refuseIfClosed();
     const names = keys.map((key) => this.#service.nameOf(key));
     await this.#delete(names, valueOf(owner, token));
-    this.#line.wakeAll();
+    this.#line.released(keys);
   }
 
   async ping(): Promise<void> {

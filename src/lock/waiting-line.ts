@@ -8,17 +8,25 @@ interface Waiter {
   wake: () => void;
 }
 
-/** Who has just come asks seldom, so that those who came before, on other connections too, are served first. */
-const NEWCOMER_PAUSE_MS = 25;
-const SHORTEST_PAUSE_MS = 2;
-const AGED_AFTER_MS = 400;
+/**
+ * Who has just come asks seldom, and more often the longer it waits, so that those who came before are served first
+ * on other connections too: after each such time, three times as often.
+ */
+const NEWCOMER_PAUSE_MS = 40;
+const SHORTEST_PAUSE_MS = 1;
+const AGE_MS = 200;
 /** Whoever still waits then does not wait for hand-overs but for a holder that stays. */
 const PATIENT_AFTER_MS = 5_000;
 const PATIENT_PAUSE_MS = 100;
+/** Who has just released a key does not take it again before others could ask. */
+const COURTESY_MS = 50;
 
 export class WaitingLine {
   readonly #line = new Set<Waiter>();
   readonly #closed = new AbortController();
+  #isUsed = false;
+  /** When keys were released here, in local monotonic ms. */
+  readonly #released = new Map<string, number>();
 
   /**
    * Calls `attempt` until it grants, for at most `limits`. A grant that comes after the end of the limits is handed
@@ -30,12 +38,14 @@ export class WaitingLine {
     attempt: () => Promise<Grant | undefined>,
     giveBack: (grant: Grant) => void,
   ): Promise<Grant | undefined> {
+    this.#isUsed = true;
     const since = performance.now();
     const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
     const over = AbortSignal.any([timeout, signal, this.#closed.signal]);
     const waiter: Waiter = { keys, wake: () => undefined };
     this.#line.add(waiter);
     try {
+      if (this.#wasJustReleased(keys)) await pause(waiter, NEWCOMER_PAUSE_MS, over);
       while (!over.aborted) {
         if (this.#isNext(waiter)) {
           const grant = await this.#attemptUntil(over, attempt, giveBack);
@@ -47,13 +57,32 @@ export class WaitingLine {
       return undefined;
     } finally {
       this.#line.delete(waiter);
-      this.wakeAll();
+      this.#wakeAll();
     }
   }
 
-  /** Something was released here: whoever waits may ask at once. */
-  wakeAll(): void {
+  /** These keys were released here: whoever waits may ask at once. */
+  released(keys: readonly string[]): void {
+    if (!this.#isUsed) return;
+    const now = performance.now();
+    for (const [key, at] of this.#released) {
+      if (now - at < COURTESY_MS) break;
+      this.#released.delete(key);
+    }
+    for (const key of keys) {
+      this.#released.delete(key);
+      this.#released.set(key, now);
+    }
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     for (const { wake } of this.#line) wake();
+  }
+
+  #wasJustReleased(keys: readonly string[]): boolean {
+    const now = performance.now();
+    return keys.some((key) => now - (this.#released.get(key) ?? Number.NEGATIVE_INFINITY) < COURTESY_MS);
   }
 
   close(): void {
@@ -96,9 +125,9 @@ export class WaitingLine {
 }
 
 function pauseAfter(waitedMs: number): number {
-  if (waitedMs > PATIENT_AFTER_MS) return PATIENT_PAUSE_MS * (0.5 + Math.random());
-  const youth = Math.max(0, 1 - waitedMs / AGED_AFTER_MS);
-  return SHORTEST_PAUSE_MS + (NEWCOMER_PAUSE_MS - SHORTEST_PAUSE_MS) * youth * (0.5 + Math.random());
+  const jitter = 0.5 + Math.random();
+  if (waitedMs > PATIENT_AFTER_MS) return PATIENT_PAUSE_MS * jitter;
+  return Math.max(SHORTEST_PAUSE_MS, NEWCOMER_PAUSE_MS * Math.exp(-waitedMs / AGE_MS) * jitter);
 }
 
 async function pause(waiter: Waiter, pauseMs: number, over: AbortSignal): Promise<void> {
