@@ -11,9 +11,14 @@ import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
 
 const TTL_MS = 4_000;
-const ROUNDS = 15;
-const SLICES = 40;
-const SLICE_MS = 5;
+/** Sides take turns every few milliseconds, or after one operation where it takes longer. */
+interface Turns {
+  readonly rounds: number;
+  readonly slices: number;
+  readonly sliceMs: number;
+}
+const FAST: Turns = { rounds: 15, slices: 40, sliceMs: 5 };
+const SLOW: Turns = { rounds: 5, slices: 8, sliceMs: 25 };
 const IN_FLIGHT = 100;
 const LEVELS = 20;
 const HELD_LEVELS = 10_000;
@@ -46,13 +51,13 @@ async function benchRedis(): Promise<readonly BenchResult[]> {
     const rawPair = rawRedis(raw);
     const ours = pairOf(lock, TTL_MS);
     return [
-      result("locks: redis 1 node sequential", "pairs/s", RAW, await compare(rawPair, ours, 1)),
-      result("locks: redis 1 node concurrent", "pairs/s", RAW, await compare(rawPair, ours, IN_FLIGHT)),
+      result("locks: redis 1 node sequential", "pairs/s", RAW, await compare(rawPair, ours, 1, FAST)),
+      result("locks: redis 1 node concurrent", "pairs/s", RAW, await compare(rawPair, ours, IN_FLIGHT, FAST)),
       result(
         "locks: redis batch of 20 levels",
         "pairs/s",
         "one level",
-        await compare(ours, batchOf(lock, TTL_MS), 1),
+        await compare(ours, batchOf(lock, TTL_MS), 1, FAST),
       ),
       await benchExtension(lock, "redis 1 node", TTL_MS),
     ];
@@ -75,8 +80,8 @@ async function benchEtcd(): Promise<readonly BenchResult[]> {
       await one.release();
     };
     const ours = pairOf(lock, TTL_MS);
-    const one = await compare(theirs, ours, 1);
-    const batch = await compare(theirs, batchOf(lock, TTL_MS), 1);
+    const one = await compare(theirs, ours, 1, SLOW);
+    const batch = await compare(theirs, batchOf(lock, TTL_MS), 1, SLOW);
     const perLevel = { ...batch, ours: batch.ours.map((rate) => rate * LEVELS) };
     return [
       result("locks: etcd sequential", "pairs/s", "etcd3 client.lock", one),
@@ -84,7 +89,7 @@ async function benchEtcd(): Promise<readonly BenchResult[]> {
         "locks: etcd concurrent",
         "pairs/s",
         "etcd3 client.lock",
-        await compare(theirs, ours, IN_FLIGHT),
+        await compare(theirs, ours, IN_FLIGHT, SLOW),
       ),
       result("locks: etcd batches of 20", "levels/s", "etcd3 client.lock", perLevel),
       await benchExtension(lock, "etcd", TTL_MS),
@@ -161,13 +166,18 @@ interface Rates {
 }
 
 /** Pairs per second of both in each round; they take turns every few milliseconds, so that noise hits both. */
-async function compare(reference: Pair, ours: Pair, inFlight: number): Promise<Rates> {
+async function compare(
+  reference: Pair,
+  ours: Pair,
+  inFlight: number,
+  { rounds, slices, sliceMs }: Turns,
+): Promise<Rates> {
   const rates: { readonly ours: number[]; readonly reference: number[] } = { ours: [], reference: [] };
-  for (let round = -1; round < ROUNDS; round++) {
+  for (let round = -1; round < rounds; round++) {
     const done = { ours: { pairs: 0, ms: 0 }, reference: { pairs: 0, ms: 0 } };
-    for (let slice = 0; slice < SLICES; slice++) {
-      await work(reference, inFlight, done.reference);
-      await work(ours, inFlight, done.ours);
+    for (let slice = 0; slice < slices; slice++) {
+      await work(reference, inFlight, sliceMs, done.reference);
+      await work(ours, inFlight, sliceMs, done.ours);
     }
     // The compiler optimises while the first round runs.
     if (round < 0) continue;
@@ -177,9 +187,14 @@ async function compare(reference: Pair, ours: Pair, inFlight: number): Promise<R
   return rates;
 }
 
-async function work(pair: Pair, inFlight: number, done: { pairs: number; ms: number }): Promise<void> {
+async function work(
+  pair: Pair,
+  inFlight: number,
+  sliceMs: number,
+  done: { pairs: number; ms: number },
+): Promise<void> {
   const started = performance.now();
-  const end = started + SLICE_MS;
+  const end = started + sliceMs;
   const worker = async (_: unknown, index: number): Promise<void> => {
     while (performance.now() < end) {
       await pair(`order:bench:main:BTC/USDT:${index}`);
