@@ -108,7 +108,7 @@ export async function startInstance(
     const storage = wrappers.storage?.(stored) ?? stored;
     const spool = openOwnSpool(config, wrappers, closers);
     const spoolReplay = new SpoolReplay({ storage, spool, log });
-    const memory = createLock({ type: lockConfig.type }, market.clock);
+    const memory = await createLock({ type: lockConfig.type }, market.clock);
     closers.push(() => memory.close());
     const lock = wrappers.lock?.(memory) ?? memory;
     setMaxListeners(MOST_WAITING);
