@@ -7,6 +7,7 @@ import { addConfigCommands } from "./config-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
+import { addVenueCommand } from "./venue-command.ts";
 
 interface RootOptions {
   readonly config?: string;
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
+  addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
 }
