@@ -21,7 +21,11 @@ interface FaultyPortOptions extends SimPortOptions {
 export function createFaultyPort(inner: Exchange, options: FaultyPortOptions): Exchange {
   const { world, clock, dice, underWay, settleMs, symbols } = options;
   const open = symbols.flatMap((symbol) => world.venue.openOrders(world.account, symbol));
-  const history = new AnswerHistory(open.map(exchangeOrderOf), settleMs + dice.faults.staleBeyondSettleMs, exchangeOrderOf);
+  const history = new AnswerHistory(
+    open.map(exchangeOrderOf),
+    settleMs + dice.faults.staleBeyondSettleMs,
+    exchangeOrderOf,
+  );
   world.watch((event) => history.note(event, world.time));
   const queries = createStaleQueries(inner, options, dice, history);
   return {
