@@ -93,6 +93,7 @@ export interface VenueProcess {
   /** `http://127.0.0.1:port`. */
   readonly url: string;
   readonly wsUrl: string;
+  readonly adminUrl: string;
   /** Folder of its journal, which is its audit. */
   readonly journal: string;
 }
@@ -149,7 +150,14 @@ export async function startVenueProcess(
     folder,
     isReady: async () => (await admin.status()).time > 0,
   });
-  return { server, admin, url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}`, journal };
+  return {
+    server,
+    admin,
+    url: `http://127.0.0.1:${port}`,
+    wsUrl: `ws://127.0.0.1:${port}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
+    journal,
+  };
 }
 
 let built: string | undefined;

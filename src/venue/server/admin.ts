@@ -98,6 +98,7 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
     options.past.keep(undefined, now());
     return {};
   });
+  // Time never runs backwards: a clock that is set back stands still until the real time is there.
   app.post<{ Body: Body }>("/clock", async ({ body }) => {
     clock.offsetMs = wholeNumber(body, "offset_ms");
     return { time: now() };
