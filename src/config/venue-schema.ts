@@ -47,12 +47,12 @@ const symbol = section({
   tick_size: positiveAmount().describe("Smallest step of a price, in quote: PRICE_FILTER."),
   lot_size: positiveAmount().describe("Smallest step of a quantity, in base: LOT_SIZE."),
   min_quantity: positiveAmount().optional().describe("LOT_SIZE minQty; lot_size if left out."),
-  max_quantity: positiveAmount().optional().describe("LOT_SIZE maxQty."),
+  max_quantity: positiveAmount().default("9000").describe("LOT_SIZE maxQty; a multiple of lot_size."),
   min_price: positiveAmount().optional().describe("PRICE_FILTER minPrice; tick_size if left out."),
-  max_price: positiveAmount().optional().describe("PRICE_FILTER maxPrice."),
+  max_price: positiveAmount().default("1000000").describe("PRICE_FILTER maxPrice; a multiple of tick_size."),
   min_notional: amount().default("5").describe("NOTIONAL minNotional."),
-  max_notional: positiveAmount().optional().describe("NOTIONAL maxNotional."),
-  max_open_orders: wholeNumber(1, MAX_COUNT).optional().describe("MAX_NUM_ORDERS of one account."),
+  max_notional: positiveAmount().default("9000000").describe("NOTIONAL maxNotional."),
+  max_open_orders: wholeNumber(1, MAX_COUNT).default(200).describe("MAX_NUM_ORDERS of one account."),
   fill: choice(["touch", "through"])
     .default("touch")
     .describe("Whether a price that only touches a limit fills it, where there are no other users."),

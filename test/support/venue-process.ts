@@ -113,6 +113,7 @@ export function venueTestConfig(changes: Readonly<Record<string, unknown>> = {})
         tick_size: "0.01",
         lot_size: "0.00001",
         min_notional: "5",
+        max_open_orders: "100000",
         market: { type: "manual", start_price: "60000" },
       },
     },

@@ -20,7 +20,7 @@ export interface Listing {
   readonly stream: string;
   readonly symbol: string;
   readonly instrument: Instrument;
-  readonly filters: Filters;
+  readonly filters: Required<Filters>;
   /** The tick and the lot in units of 1e-8. */
   readonly tick: number;
   readonly lot: number;
