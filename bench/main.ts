@@ -5,6 +5,7 @@ import { benchLocks } from "./locks.ts";
 import { benchMatchingMemory } from "./matching-memory.ts";
 import { benchMatching } from "./matching.ts";
 import { benchStorage } from "./storage.ts";
+import { benchVenue } from "./venue.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
 
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "matching-memory": benchMatchingMemory,
   matching: benchMatching,
   storage: benchStorage,
+  venue: benchVenue,
 };
 
 const args = process.argv.slice(2);

@@ -23,6 +23,13 @@ export class Ledger {
   balances(account: string): readonly AssetBalance[] {
     return this.#wallets.get(account)?.balances() ?? [];
   }
+
+  /** Every balance of every account. */
+  entries(): readonly (AssetBalance & { readonly account: string })[] {
+    return [...this.#wallets].flatMap(([account, wallet]) =>
+      wallet.balances().map((balance) => ({ account, ...balance })),
+    );
+  }
 }
 
 /** Every method is one movement of money; a movement that the account cannot pay for is a bug of the caller. */
@@ -58,6 +65,11 @@ export class Wallet {
 
   free(asset: string): Money {
     return this.#assets.get(asset)?.free ?? ZERO_MONEY;
+  }
+
+  /** Replaces what there is of an asset. */
+  set({ asset, free, locked }: AssetBalance): void {
+    Object.assign(this.#balance(asset), { free, locked });
   }
 
   balances(): readonly AssetBalance[] {

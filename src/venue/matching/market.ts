@@ -1,10 +1,11 @@
 /** One market of a venue: its book, its price, and those who trade in it. */
-import type { Money, PriceTicks } from "../../domain/amounts.ts";
-import { money, subtractLots } from "../../domain/amounts.ts";
+import type { FeeRate, Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import { feeOn, money, subtractLots } from "../../domain/amounts.ts";
+import { divideUp } from "../../domain/decimal.ts";
 import type { Instant, Side } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
 import { NO_SLOT, OrderBook } from "./book.ts";
-import type { FillRule } from "./commands.ts";
+import type { FeeAsset, FillRule } from "./commands.ts";
 import type { Filters } from "./filters.ts";
 import type { Ledger, Wallet } from "./ledger.ts";
 import type { VenueOrder } from "./order-history.ts";
@@ -80,6 +81,24 @@ export function crossedOrders(
 /** The asset that an order of this side pays with. */
 export function assetSpent(instrument: Instrument, side: Side): string {
   return side === "buy" ? instrument.quote : instrument.base;
+}
+
+/** All that rests at one price. */
+export interface PriceLevel {
+  readonly price: PriceTicks;
+  readonly quantity: QuantityLots;
+}
+
+/** What fees are taken from, and what they are multiples of. */
+export interface FeeRule {
+  readonly asset: FeeAsset;
+  readonly step: Money;
+}
+
+/** The fee on `amount`, rounded up to the next step. */
+export function feeIn({ step }: FeeRule, amount: Money, rate: FeeRate): Money {
+  const fee = feeOn(amount, rate);
+  return step === 1n ? fee : money(divideUp(fee, step) * step);
 }
 
 export function times(amount: Money, count: number): Money {

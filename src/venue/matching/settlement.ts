@@ -1,29 +1,34 @@
 /** What a trade and the end of an order do to balances, orders and fills, and who is told of it. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { addLots, addMoney, feeOn, subtractLots, subtractMoney } from "../../domain/amounts.ts";
+import { addLots, addMoney, subtractLots, subtractMoney } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { Instant } from "../../domain/ids.ts";
 import { notional } from "../../domain/instrument.ts";
-import type { FeeAsset, VenueEvent } from "./commands.ts";
+import type { VenueEvent } from "./commands.ts";
 import { NO_SLOT } from "./book.ts";
-import type { Market } from "./market.ts";
-import { assetSpent, times } from "./market.ts";
+import type { FeeRule, Market } from "./market.ts";
+import { assetSpent, feeIn, times } from "./market.ts";
 import type { VenueOrder, VenueOrderStatus } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 
 export class Settlement {
-  readonly #feeAsset: FeeAsset;
+  readonly #fees: FeeRule;
   readonly #listen: ((event: VenueEvent) => void) | undefined;
   #trades = 0;
 
-  constructor(feeAsset: FeeAsset, listen: ((event: VenueEvent) => void) | undefined) {
-    this.#feeAsset = feeAsset;
+  constructor(fees: FeeRule, listen: ((event: VenueEvent) => void) | undefined) {
+    this.#fees = fees;
     this.#listen = listen;
   }
 
   /** How many trades there were, in all markets. */
   get trades(): number {
     return this.#trades;
+  }
+
+  /** Goes on counting from `trades`. */
+  resume(trades: number): void {
+    this.#trades = trades;
   }
 
   /** Takes a new order into its account's history, and locks what it may spend. */
@@ -75,8 +80,8 @@ export class Settlement {
     const { trader, id, side, exchangeOrderId } = order;
     const { tradeId, price, quantity, at, value, base } = terms;
     const rate = liquidity === "maker" ? instrument.makerFee : instrument.takerFee;
-    const feeInBase = side === "buy" && this.#feeAsset === "base";
-    const fee = feeOn(feeInBase ? base : value, rate);
+    const feeInBase = side === "buy" && this.#fees.asset === "base";
+    const fee = feeIn(this.#fees, feeInBase ? base : value, rate);
     const unlocked = lockOf(order, quantity);
     if (side === "sell") {
       trader.wallet.pay(instrument.base, base, unlocked);

@@ -1,26 +1,27 @@
 /** The exchange core: accounts, orders, matching and fees. Deterministic; time is an argument, there is no I/O. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { ZERO_LOTS, ZERO_MONEY, subtractLots } from "../../domain/amounts.ts";
+import { ZERO_LOTS, ZERO_MONEY, money, subtractLots } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../domain/ids.ts";
 import { instant } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
-import type { BookLevel } from "./book.ts";
 import { fundsNeeded, lockPerLotOf, refusalOf, refused } from "./admission.ts";
 import type { CancelCommand, CancelResult, FillRule, PlaceCommand, PlaceResult } from "./commands.ts";
 import type { Portion, VenueOptions } from "./commands.ts";
 import { NO_SLOT } from "./book.ts";
 import type { AssetBalance } from "./ledger.ts";
 import { Ledger } from "./ledger.ts";
-import type { Market, Trader } from "./market.ts";
+import type { FeeRule, Market, PriceLevel, Trader } from "./market.ts";
 import { assetSpent, createMarket, crossedOrders, rest, traderOf } from "./market.ts";
 import type { OrderHistory, OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
 import { planTake } from "./plan-take.ts";
 import { Settlement } from "./settlement.ts";
+import type { VenueState } from "./venue-state.ts";
+import { restoreMarket, stateOfMarket } from "./venue-state.ts";
 
 /** Commands and reads of one exchange. Its time is the latest that it was told and never runs backwards. */
 export class Venue {
@@ -28,13 +29,15 @@ export class Venue {
   readonly #markets = new Map<string, Market>();
   readonly #ledger = new Ledger();
   readonly #settlement: Settlement;
+  readonly #fees: FeeRule;
   #now: Instant = instant(0);
   #lastOrderId = 0;
 
   constructor(options: VenueOptions) {
-    const { instruments, filters, feeAsset = "quote", listen } = options;
+    const { instruments, filters, feeAsset = "quote", feeStep = money(1n), listen } = options;
     this.#options = options;
-    this.#settlement = new Settlement(feeAsset, listen);
+    this.#fees = { asset: feeAsset, step: feeStep };
+    this.#settlement = new Settlement(this.#fees, listen);
     for (const instrument of instruments) {
       const { symbol } = instrument;
       this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}));
@@ -131,8 +134,31 @@ export class Venue {
   }
 
   /** The `most` best prices of one side with all that rests there, best first. */
-  depth(symbol: string, isBuy: boolean, most: number): readonly BookLevel[] {
-    return this.#market(symbol).book.side(isBuy).levels(most);
+  levels(symbol: string, isBuy: boolean, most: number): readonly PriceLevel[] {
+    return this.#market(symbol).book.side(isBuy).levels(most) as readonly PriceLevel[];
+  }
+
+  /** Everything that a venue of the same options needs to go on as this one. */
+  state(): VenueState {
+    return {
+      now: this.#now,
+      lastOrderId: this.#lastOrderId,
+      trades: this.trades,
+      balances: this.#ledger.entries(),
+      markets: [...this.#markets.values()].map(stateOfMarket),
+    };
+  }
+
+  /** Goes on from `state`; for a venue in which nobody has ordered anything yet. */
+  restore(state: VenueState): void {
+    this.#now = state.now;
+    this.#lastOrderId = state.lastOrderId;
+    this.#settlement.resume(state.trades);
+    for (const { account, ...balance } of state.balances) this.#ledger.wallet(account).set(balance);
+    for (const stored of state.markets) {
+      const market = this.#market(stored.symbol);
+      restoreMarket(market, stored, (account) => this.#trader(market, account));
+    }
   }
 
   /** The newest order with this client id, open or closed. */
@@ -198,9 +224,9 @@ export class Venue {
     const take = planTake(makers, marketPrice, trader, command, selfTrade);
     const refusal = refusalOf(market, command, take, trader.history.open);
     if (refusal) return { refusal };
-    const lockPerLot = lockPerLotOf(market.instrument, command);
+    const lockPerLot = lockPerLotOf(market.instrument, command, this.#fees);
     const spent = assetSpent(market.instrument, command.side);
-    const needed = fundsNeeded(market.instrument, command, take, lockPerLot);
+    const needed = fundsNeeded(market.instrument, command, take, lockPerLot, this.#fees);
     if (needed > trader.wallet.free(spent)) {
       return { refusal: refused("insufficient_funds", `not enough ${spent}`) };
     }
