@@ -3,22 +3,23 @@ import type { Kysely, Transaction } from "kysely";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot } from "../domain/grid.ts";
 import { chunks } from "./apply-records.ts";
+import type { DialectTraits } from "./dialect.ts";
 import { deliveredFillRow, fillOf } from "./mapping.ts";
 import type { Schema } from "./schema.ts";
 
-/** Adds those of `fills` that are neither counted nor delivered yet, whoever owns the market. */
+/** Adds those of `fills` that are neither counted nor delivered yet, whoever owns the market or delivers, too. */
 export async function deliverFills(
   trx: Transaction<Schema>,
+  { saysOnConflict }: DialectTraits,
   bot: Bot,
   fills: readonly Fill[],
 ): Promise<void> {
-  const uncounted = await withoutRows(trx, "fills", bot, fills);
-  const fresh = await withoutRows(trx, "delivered_fills", bot, uncounted);
-  for (const some of chunks(fresh)) {
-    await trx
-      .insertInto("delivered_fills")
-      .values(some.map((fill) => deliveredFillRow(bot, fill)))
-      .execute();
+  for (const some of chunks(await uncountedFills(trx, bot, fills))) {
+    const insert = trx.insertInto("delivered_fills").values(some.map((fill) => deliveredFillRow(bot, fill)));
+    await (saysOnConflict
+      ? insert.onConflict((conflict) => conflict.doNothing())
+      : insert.ignore()
+    ).execute();
   }
 }
 
@@ -31,7 +32,7 @@ export async function deliveredFills(trx: Transaction<Schema>, bot: Bot): Promis
     .orderBy("at")
     .execute();
   const fills = rows.map((row) => fillOf(bot.instrument, row));
-  const waiting = new Set(await withoutRows(trx, "fills", bot, fills));
+  const waiting = new Set(await uncountedFills(trx, bot, fills));
   for (const { tradeId, side } of fills.filter((fill) => !waiting.has(fill))) {
     const { exchange, account, symbol } = bot.market;
     await trx
@@ -46,10 +47,9 @@ export async function deliveredFills(trx: Transaction<Schema>, bot: Bot): Promis
   return fills.filter((fill) => waiting.has(fill));
 }
 
-/** Those of `executions` that have no row in `table`. */
-export async function withoutRows<Known extends Execution>(
+/** Those of `executions` that are not counted. */
+export async function uncountedFills<Known extends Execution>(
   db: Kysely<Schema>,
-  table: "fills" | "delivered_fills",
   bot: Bot,
   executions: readonly Known[],
 ): Promise<readonly Known[]> {
@@ -57,7 +57,7 @@ export async function withoutRows<Known extends Execution>(
   const known = new Set<string>();
   for (const part of chunks(executions)) {
     const rows = await db
-      .selectFrom(table)
+      .selectFrom("fills")
       .select(["trade_id", "side"])
       .where("exchange", "=", exchange)
       .where("account", "=", account)

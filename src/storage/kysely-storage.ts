@@ -10,7 +10,7 @@ import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
 import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
-import { deliverFills, deliveredFills, withoutRows } from "./delivered-fills.ts";
+import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
 import { insertIntent } from "./insert-intent.ts";
@@ -153,11 +153,11 @@ export class KyselyStorage implements Storage {
   }
 
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
-    return this.#database.read((db) => withoutRows(db, "fills", bot, executions));
+    return this.#database.read((db) => uncountedFills(db, bot, executions));
   }
 
   deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void> {
-    return this.#database.transaction((trx) => deliverFills(trx, bot, fills));
+    return this.#database.transaction((trx) => deliverFills(trx, this.#database.traits, bot, fills));
   }
 
   deliveredFills(bot: Bot): Promise<readonly Fill[]> {

@@ -420,6 +420,16 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         expect(await storage.unstoredFills(bot, [fill("t1")])).toEqual([fill("t1")]);
       });
 
+      it("wait once each where two spools deliver the same at the same moment", async () => {
+        const other = await database.open();
+        const fills = Array.from({ length: 50 }, (_, index) => fill(`t${index}`));
+
+        await Promise.all([storage.deliverFills(bot, fills), other.deliverFills(bot, [...fills].reverse())]);
+
+        expect(await storage.deliveredFills(bot)).toHaveLength(50);
+        await other.close();
+      });
+
       it("no longer wait once they are counted, whichever came first", async () => {
         await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
         await storage.deliverFills(bot, [fill("t1")]);
