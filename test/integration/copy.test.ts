@@ -279,6 +279,28 @@ describeWithServers(["postgres", "mariadbd"], "a copy between database servers",
     }
   });
 
+  it("says that a server is gone, and goes on when it is back", async () => {
+    const target = parseDsn(await postgres.createDatabase());
+    let crash: Promise<void> | undefined;
+    let done = 0;
+    const progress = {
+      ...NO_PROGRESS,
+      add: (rows: number) => {
+        done += rows;
+        if (done > 2_000) crash ??= postgres.crash();
+      },
+    };
+
+    await expect(copyBetween({ from: source, to: target, resume: false, progress })).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining(`on 127.0.0.1:${postgres.port}`) as string,
+    });
+
+    await crash;
+    await postgres.restart();
+    expect((await copy(source, target, true)).isEqual).toBe(true);
+  });
+
   it("leaves the schema of PostgreSQL as the migrations make it", async () => {
     const [copied, interrupted, migrated] = await Promise.all([1, 2, 3].map(() => postgres.createDatabase()));
     await copy(source, parseDsn(copied ?? ""));

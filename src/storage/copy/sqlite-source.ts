@@ -57,7 +57,7 @@ class SqliteSource implements CopySource {
     const plain = this.#guarded(() => this.#connection.prepare<[number], Chunk>(chunkSql(table, plainText)));
     plain.raw();
     let escaped: BetterSqlite.Statement<[number], Chunk> | undefined;
-    let after = 0;
+    let after = Number.MIN_SAFE_INTEGER;
     for (;;) {
       let chunk = this.#guarded(() => plain.get(after));
       if (chunk?.[3] && needsEscapes(chunk[3])) {
