@@ -22,10 +22,12 @@ import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
 import type { ExitMode } from "../runner/bot-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import type { Storage } from "../storage/storage.ts";
-import { measuredExchange, measuredStorage } from "./measured-ports.ts";
+import { lockOptions, reportLock } from "./lock-options.ts";
+import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
@@ -99,14 +101,20 @@ export async function startInstance(
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
-    const memory = await createLock({ type: lockConfig.type }, market.clock);
-    closers.push(() => memory.close());
-    const lock = wrappers.lock?.(memory) ?? memory;
+    const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
+    const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
+    closers.push(() => openedLock.close());
+    const timedLock = measuredLock(openedLock, lockBackend, metrics, log, REAL_TIME);
+    const lock = wrappers.lock?.(timedLock) ?? timedLock;
+    if (!lockConfig.enabled) log.warn({}, "lock.guards_this_process_only");
+    await reportLock(lock, lockBackend, log);
     setMaxListeners(MOST_WAITING);
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
 
+    const activity = new Activity();
+    const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
         exchange,
@@ -116,12 +124,14 @@ export async function startInstance(
         permit: SOLO_PERMIT,
         log,
         metrics,
-        activity: new Activity(),
+        activity,
         drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
-        lockBackend: lockConfig.type,
-        lockTtlMs: lockConfig.default_ttl * 1000,
+        lockBackend,
+        lockTtlMs,
+        lockGranularity: lockConfig.granularity,
+        lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
