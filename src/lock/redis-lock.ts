@@ -1,17 +1,14 @@
 /** Locks in Redis: one server, Sentinel or Cluster; whoever asks for many keys asks once. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
-import type { RedisNode } from "./redis-node.ts";
 import { ACQUIRE, EXTEND, MOST_KEYS, RELEASE } from "./redis-scripts.ts";
 import type { RedisService, RedisTimes } from "./redis-service.ts";
+import { RedisUndo } from "./redis-undo.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
 import { validUntil } from "./validity.ts";
 import { WaitingLine } from "./waiting-line.ts";
-
-const UNDO_PAUSE_MS = 200;
 
 interface Batch {
   readonly slot: number;
@@ -25,8 +22,7 @@ export class RedisLock implements LockProvider {
   readonly #clock: Clock;
   readonly #line = new WaitingLine();
   readonly #closed = new AbortController();
-  /** Undoing what may have been granted after its caller had given up. */
-  readonly #undoing = new Set<Promise<void>>();
+  readonly #undoing = new RedisUndo();
   readonly #session = randomBytes(12).toString("base64url");
   #grants = 0;
 
@@ -107,7 +103,7 @@ export class RedisLock implements LockProvider {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#line.close();
-    await Promise.all(this.#undoing);
+    await this.#undoing.close();
     this.#service.close();
   }
 
@@ -116,11 +112,11 @@ export class RedisLock implements LockProvider {
     const [first = ""] = names;
     const slot = this.#service.slotOf(first);
     if (names.length === 1) {
-      const set = await this.#service.on(slot, (server) => trusted(server).setIfFree(first, value, ttlMs));
+      const set = await this.#service.on(slot, (server) => server.trusted().setIfFree(first, value, ttlMs));
       if (set === "OK") return true;
     }
     const taken = await this.#service.on(slot, (server) =>
-      trusted(server).run(ACQUIRE, names, [value, ttlMs]),
+      server.trusted().run(ACQUIRE, names, [value, ttlMs]),
     );
     return taken === names.length;
   }
@@ -143,31 +139,8 @@ export class RedisLock implements LockProvider {
     return batches;
   }
 
-  /**
-   * Deletes what may have been granted although no answer came. Nothing that was sent before a deletion is carried out
-   * after it, so the first one that is answered ends the matter, and so does the expiry.
-   */
   #undo(names: readonly string[], value: string, ttlMs: number): void {
-    const undoing = this.#deleteUntil(
-      names,
-      value,
-      performance.now() + ttlMs + this.#times.timeoutMs,
-    ).finally(() => this.#undoing.delete(undoing));
-    this.#undoing.add(undoing);
-  }
-
-  async #deleteUntil(names: readonly string[], value: string, expired: number): Promise<void> {
-    while (performance.now() < expired) {
-      try {
-        await this.#delete(names, value);
-        return;
-      } catch (error) {
-        if (!(error instanceof LockUnavailable)) throw error;
-        // What cannot be undone before the end of this process expires by itself.
-        if (this.#closed.signal.aborted) return;
-      }
-      await delay(UNDO_PAUSE_MS, undefined, { signal: this.#closed.signal }).catch(() => undefined);
-    }
+    this.#undoing.start(() => this.#delete(names, value), ttlMs + this.#times.timeoutMs);
   }
 
   #delete(names: readonly string[], value: string): Promise<unknown> {
@@ -178,12 +151,6 @@ export class RedisLock implements LockProvider {
   #refuseIfClosed(): void {
     if (this.#closed.signal.aborted) throw closedLock();
   }
-}
-
-/** The server, if it may grant what nobody held. */
-function trusted(server: RedisNode): RedisNode {
-  server.refuseIfNotTrusted();
-  return server;
 }
 
 /** Whose lock it is, and which of its grants: what stands in Redis. */

@@ -1,10 +1,9 @@
 /** One connection to one Redis server, hardened for locks: nothing waits in a queue, nothing is sent twice. */
-import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
 import { judgeServer, parseInfo } from "./redis-info.ts";
 import type { RedisScript } from "./redis-scripts.ts";
-import { ACQUIRE, EXTEND, RELEASE } from "./redis-scripts.ts";
+import { SCRIPTS } from "./redis-scripts.ts";
 import { LockUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface RedisNodeOptions {
@@ -30,7 +29,6 @@ interface Session {
 }
 
 const LONGEST_RETRY_MS = 1_000;
-const SHA = new Map([ACQUIRE, EXTEND, RELEASE].map((script) => [script, sha1(script.text)]));
 /** No connection has this id. */
 const NO_CLIENT_ID = String(2n ** 63n - 1n);
 
@@ -72,11 +70,12 @@ export class RedisNode {
     this.#redis.on("close", () => {
       this.#connections += 1;
       this.#session = undefined;
+      for (const done of this.#whenJudged.splice(0)) done();
     });
     this.#redis.on("ready", () => void this.#judge());
   }
 
-  /** Resolves once the first connection was judged, or after `limitMs`; either way calls tell the truth from then on. */
+  /** Resolves once the first connection was judged or refused, or after `limitMs`; either way calls tell the truth from then on. */
   async opened(limitMs: number): Promise<void> {
     if (this.#session) return;
     let timer: NodeJS.Timeout | undefined;
@@ -88,7 +87,7 @@ export class RedisNode {
   }
 
   /** Throws where the server may not grant: it is away, or too young to know what it granted in an earlier life. */
-  refuseIfNotTrusted(): void {
+  #refuseIfNotTrusted(): void {
     const session = this.#connected();
     if (session.isTrusted) return;
     const left = session.grantsFrom - performance.now();
@@ -97,6 +96,12 @@ export class RedisNode {
       const { reason } = session;
       throw this.#unavailable(`grants nothing for another ${Math.ceil(left / 1000)} s: ${reason}`, false);
     }
+  }
+
+  /** The node itself, if it may grant what nobody held; throws otherwise. */
+  trusted(): this {
+    this.#refuseIfNotTrusted();
+    return this;
   }
 
   /**
@@ -113,12 +118,11 @@ export class RedisNode {
   run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     this.#connected();
     this.#writeTogether();
-    const sha = SHA.get(script) ?? sha1(script.text);
-    return this.#answerTo(this.#redis.evalsha(sha, keys.length, ...keys, ...args));
+    return this.#answerTo(this.#redis.evalsha(script.sha, keys.length, ...keys, ...args));
   }
 
   async ping(): Promise<void> {
-    this.refuseIfNotTrusted();
+    this.#refuseIfNotTrusted();
     await this.#answerTo(this.#redis.ping());
   }
 
@@ -141,7 +145,7 @@ export class RedisNode {
     try {
       const redis = this.#redis;
       await redis.client("KILL", "ID", this.#clientId);
-      await Promise.all([...SHA.keys()].map(({ text }) => redis.script("LOAD", text)));
+      await Promise.all(SCRIPTS.map(({ text }) => redis.script("LOAD", text)));
       const clientId = String(await redis.client("ID"));
       const verdict = judgeServer(parseInfo(await redis.info()), this.#options.maxTtlMs);
       if (connection !== this.#connections) return;
@@ -243,7 +247,3 @@ const REFUSALS = [
   "BUSY ",
   "Stream isn't writeable",
 ];
-
-function sha1(text: string): string {
-  return createHash("sha1").update(text).digest("hex");
-}

@@ -1,18 +1,20 @@
 /** What runs inside Redis, each all at once. A lock's value is `fleet epoch token`. */
+import { createHash } from "node:crypto";
 
 /** Lua hands over no more arguments than some thousands; and a longer script would keep everybody waiting. */
 export const MOST_KEYS = 1_000;
 
 export interface RedisScript {
   readonly text: string;
+  /** By which Redis knows it once it is loaded. */
+  readonly sha: string;
 }
 
 /**
  * KEYS: the keys of one grant. ARGV: value, TTL in ms. Returns the number of keys where all are ours now, 0 where one
  * is another fleet's or a newer epoch's.
  */
-export const ACQUIRE: RedisScript = {
-  text: `
+export const ACQUIRE = script(`
 local call, value, ttl = redis.call, ARGV[1], ARGV[2]
 if call('EXISTS', unpack(KEYS)) > 0 then
   local fleet, epoch = string.match(value, '^(%S+) (%d+) ')
@@ -24,16 +26,14 @@ if call('EXISTS', unpack(KEYS)) > 0 then
   end
 end
 for i = 1, #KEYS do call('PSETEX', KEYS[i], ttl, value) end
-return #KEYS`,
-};
+return #KEYS`);
 
 /**
  * KEYS: the keys of several grants, one after the other. ARGV: TTL in ms, then value and number of keys of each
  * grant. Returns a 1 for each grant that is extended. A key that the server lost is set again: as long as a grant is
  * valid, nobody else has a right to it.
  */
-export const EXTEND: RedisScript = {
-  text: `
+export const EXTEND = script(`
 local extended, last, held = {}, 0, redis.call('MGET', unpack(KEYS))
 for grant = 2, #ARGV, 2 do
   local value, first = ARGV[grant], last + 1
@@ -47,17 +47,20 @@ for grant = 2, #ARGV, 2 do
   end
   extended[#extended + 1] = ours
 end
-return extended`,
-};
+return extended`);
 
 /** KEYS: the keys of one grant. ARGV: its value. Deletes those that still have it; returns how many that were. */
-export const RELEASE: RedisScript = {
-  text: `
+export const RELEASE = script(`
 if #KEYS == 1 then return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0 end
 local held, ours = redis.call('MGET', unpack(KEYS)), {}
 for i = 1, #KEYS do
   if held[i] == ARGV[1] then ours[#ours + 1] = KEYS[i] end
 end
 if #ours > 0 then redis.call('DEL', unpack(ours)) end
-return #ours`,
-};
+return #ours`);
+
+export const SCRIPTS: readonly RedisScript[] = [ACQUIRE, EXTEND, RELEASE];
+
+function script(text: string): RedisScript {
+  return { text, sha: createHash("sha1").update(text).digest("hex") };
+}
