@@ -34,6 +34,7 @@ export const BINANCE_REFUSALS: Readonly<Record<string, RejectReason>> = {
   "-1118": "invalid_order",
   "-1119": "invalid_order",
   "-1121": "invalid_order",
+  "-1128": "invalid_order",
   "-1130": "invalid_order",
   "-1131": "invalid_order",
   "-2010": "other",
