@@ -57,6 +57,8 @@ export interface CcxtExchangeParts {
   readonly limits: TradingLimits;
   /** What the config says of fees; asked of the exchange where it says nothing. */
   readonly fees: Fees | undefined;
+  /** False without keys: then the fees are those that the exchange publishes for everybody. */
+  readonly asksFees: boolean;
   readonly clock: Clock;
   readonly time: OffsetClock;
   readonly log: Log;
@@ -87,7 +89,8 @@ export class CcxtExchange implements Exchange {
   }
 
   async time(): Promise<Instant> {
-    const { clock, time } = this.#parts;
+    const { client: asked, clock, time } = this.#parts;
+    if (asked.has["fetchTime"] !== true) return time.now();
     return this.#read("time", async (client) => {
       const sent = clock.monotonic();
       const told = await client.fetchTime();
@@ -267,7 +270,8 @@ export class CcxtExchange implements Exchange {
     if (!market) {
       throw new QuantmeshError("CONFIG_INVALID", `${name} has no symbol ${symbol}`);
     }
-    const fees = this.#parts.fees ?? (await this.#feesOf(symbol));
+    const fees =
+      this.#parts.fees ?? feesIn(name, this.#parts.asksFees ? await this.#askFees(symbol) : market);
     const instrument = toInstrument(name, market, client.precisionMode, fees);
     this.#parts.log.info(
       {
@@ -282,16 +286,8 @@ export class CcxtExchange implements Exchange {
     return instrument;
   }
 
-  async #feesOf(symbol: string): Promise<Fees> {
-    const told = await this.#read("fees", async (client) => client.fetchTradingFee(symbol));
-    const { maker, taker } = told;
-    if (maker === undefined || taker === undefined) {
-      throw new QuantmeshError(
-        "EXCHANGE_UNAVAILABLE",
-        `${this.name} does not tell the fees of ${symbol}; set fee_rate`,
-      );
-    }
-    return { maker: String(maker), taker: String(taker) };
+  async #askFees(symbol: string): Promise<CcxtRecord> {
+    return this.#read("fees", async (client) => client.fetchTradingFee(symbol));
   }
 
   /** One that is finer than the market's tick or lot is not of an order of ours. */
@@ -348,6 +344,16 @@ export class CcxtExchange implements Exchange {
     if (status !== 429 && status !== 418) return;
     this.#parts.budget.block(retryAfterMs ?? (status === 418 ? 120_000 : 10_000));
   }
+}
+
+function feesIn(exchange: string, { maker, taker }: CcxtRecord): Fees {
+  if (maker === undefined || taker === undefined) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `${exchange} does not tell its fees: set exchanges.${exchange}.fee_rate`,
+    );
+  }
+  return { maker: String(maker), taker: String(taker) };
 }
 
 function refused(

@@ -6,10 +6,11 @@ import type { Instrument } from "../../domain/instrument.ts";
 import type { Log } from "../../domain/log.ts";
 import type { Metrics } from "../../domain/metrics.ts";
 import type { MarketHint } from "../exchange.ts";
+import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
 import { BINANCE } from "./binance.ts";
-import type { CcxtRecord } from "./ccxt-client.ts";
+import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import type { TradingLimits } from "./ccxt-exchange.ts";
 import { CcxtExchange } from "./ccxt-exchange.ts";
 import type { Fees } from "./ccxt-normalize.ts";
@@ -22,12 +23,12 @@ import type { Dialect } from "./dialect.ts";
 import { findExchange, refusalOf } from "./exchange-table.ts";
 import { failureOf } from "./failures.ts";
 import { OffsetClock } from "./offset-clock.ts";
+import { PLAIN } from "./plain-dialect.ts";
 
 export interface CcxtOptions {
   /** ccxt's id of the exchange. */
   readonly exchange: string;
   readonly account: string;
-  readonly keys: Keys;
   /** The exchange's own testnet. */
   readonly isSandbox?: boolean;
   /** A private server of the exchange's dialect instead of the exchange. */
@@ -38,10 +39,8 @@ export interface CcxtOptions {
   readonly settleMs?: number | undefined;
   /** Asked of the exchange unless given. */
   readonly fees?: Fees | undefined;
-  /** Trades with a key that could withdraw. */
-  readonly mayWithdraw?: boolean;
   readonly limits?: TradingLimits & { readonly maxOrdersPerMinute: number | undefined };
-  /** How many instances use the same account without knowing of each other. */
+  /** How many instances use the exchange from one address without knowing of each other. */
   readonly instances?: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,40 +48,63 @@ export interface CcxtOptions {
   readonly streamTimes?: Partial<StreamTimes>;
 }
 
+export interface TradingOptions extends CcxtOptions {
+  readonly keys: Keys;
+  /** Trades with a key that could withdraw. */
+  readonly mayWithdraw?: boolean;
+}
+
 const REQUEST_TIMEOUT_MS = 5_000;
+const DEFAULT_SETTLE_MS = 2_000;
 const NO_LIMITS = { maxOrderValue: undefined, maxOpenOrders: undefined, maxOrdersPerMinute: undefined };
 const DIALECTS: Readonly<Record<string, Dialect>> = { binance: BINANCE };
 
 /**
- * Throws CONFIG_INVALID where the exchange cannot be traded safely or the key may do too much or too little,
- * EXCHANGE_AUTH where the key is refused, EXCHANGE_UNAVAILABLE where nobody answers.
+ * Opens the exchange for trading. Throws CONFIG_INVALID where it cannot be traded safely or the key may do too much
+ * or too little, EXCHANGE_AUTH where the key is refused, EXCHANGE_UNAVAILABLE where nobody answers.
  */
-export async function openCcxtExchange(options: CcxtOptions): Promise<CcxtExchange> {
-  const { exchange: name, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+export async function openCcxtExchange(options: TradingOptions): Promise<CcxtExchange> {
+  const { exchange: name, keys } = options;
   const facts = findExchange(name);
   const dialect = DIALECTS[name];
-  if (!facts || !dialect)
-    throw invalid(facts ? (refusalOf(facts) ?? name) : `"${name}" is not in the exchange table`);
-  const refusal = refusalOf(facts);
+  const refusal = facts ? refusalOf(facts) : `"${name}" is not in the exchange table`;
   if (refusal !== undefined) throw invalid(refusal);
+  if (!dialect) throw new QuantmeshError("INVARIANT", `${name} is spoken, and has no dialect`);
+  const { exchange, streams } = await build(options, dialect, keys);
+  try {
+    await exchange.time();
+    await checkKey(exchange, options);
+    await streams.start();
+    return exchange;
+  } catch (error) {
+    await exchange.close();
+    throw error;
+  }
+}
 
+/** Opens the exchange for its prices and rules alone, without keys; any that ccxt knows. Throws as the other. */
+export async function openCcxtPrices(options: CcxtOptions): Promise<PriceSource> {
+  const { exchange, streams } = await build(options, DIALECTS[options.exchange] ?? PLAIN, undefined);
+  await streams.start();
+  return exchange;
+}
+
+async function build(
+  options: CcxtOptions,
+  dialect: Dialect,
+  keys: Keys | undefined,
+): Promise<{ readonly exchange: CcxtExchange; readonly streams: CcxtStreams }> {
+  const { exchange: name, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
   const budget = new RequestBudget(clock, [...dialect.limits, ...own], instances);
   const time = new OffsetClock(clock, name, log, metrics);
-  const create = async () =>
-    createClient({
-      exchange: name,
-      dialect,
-      keys: options.keys,
-      isSandbox,
-      urls,
-      now: () => time.now(),
-      noteHeaders: (headers) => {
-        for (const { limit, used } of dialect.usedOf(headers)) budget.noteUsed(limit, used);
-      },
-    });
+  const noteHeaders = (headers: CcxtRecord): void => {
+    for (const { limit, used } of dialect.usedOf(headers)) budget.noteUsed(limit, used);
+  };
+  const create = async (): Promise<CcxtClient> =>
+    createClient({ exchange: name, dialect, keys, isSandbox, urls, now: () => time.now(), noteHeaders });
   const client = await create();
   const streamClient = await create();
   try {
@@ -99,7 +121,7 @@ export async function openCcxtExchange(options: CcxtOptions): Promise<CcxtExchan
   const streams: CcxtStreams = new CcxtStreams({
     exchange: name,
     client: streamClient,
-    watchesOrders: true,
+    watchesOrders: keys !== undefined,
     openOrderStream: async (opened) => dialect.openOrderStream(opened),
     hintOfOrder: (order) =>
       hintOf(instruments, order, (instrument) => ({ kind: "order", order: toOrder(instrument, order) })),
@@ -125,7 +147,7 @@ export async function openCcxtExchange(options: CcxtOptions): Promise<CcxtExchan
     name,
     account,
     requestWindowMs: options.requestWindowMs,
-    settleMs: options.settleMs ?? facts.settleMs,
+    settleMs: options.settleMs ?? findExchange(name)?.settleMs ?? DEFAULT_SETTLE_MS,
     client,
     dialect,
     streams,
@@ -134,23 +156,16 @@ export async function openCcxtExchange(options: CcxtOptions): Promise<CcxtExchan
     instruments,
     limits,
     fees: options.fees,
+    asksFees: keys !== undefined,
     clock,
     time,
     log,
   });
-  try {
-    await exchange.time();
-    await checkKey(exchange, options);
-    await streams.start();
-    return exchange;
-  } catch (error) {
-    await exchange.close();
-    throw error;
-  }
+  return { exchange, streams };
 }
 
 /** A key that can withdraw can lose all; one that cannot trade is of no use. */
-async function checkKey(exchange: CcxtExchange, { mayWithdraw = false, log }: CcxtOptions): Promise<void> {
+async function checkKey(exchange: CcxtExchange, { mayWithdraw = false, log }: TradingOptions): Promise<void> {
   const rights = await exchange.keyRights();
   if (!rights) {
     log.warn({ exchange: exchange.name }, "exchange.key_rights_not_told");
