@@ -5,7 +5,7 @@ import type { Listing } from "./listing.ts";
 import type { TapeTrade } from "./market-data.ts";
 import type { Floor } from "./route.ts";
 import type { StreamConnection } from "./stream-connection.ts";
-import { bestPrices } from "./tickers.ts";
+import { bestPrices, dayTicker } from "./tickers.ts";
 import type { Happening } from "./venue-world.ts";
 
 interface Subscriber {
@@ -14,13 +14,23 @@ interface Subscriber {
   readonly isCombined: boolean;
 }
 
+/** The best prices at every change · the last 24 hours, in short or at length, once a second where they changed. */
+type Kind = "bookTicker" | "miniTicker" | "ticker";
+
+const KINDS: readonly Kind[] = ["bookTicker", "miniTicker", "ticker"];
+const TICKER_MS = 1_000;
+
 /** One named stream that somebody listens to. */
 interface Topic {
   readonly name: string;
+  readonly kind: Kind;
   readonly listing: Listing;
   readonly subscribers: Set<Subscriber>;
   /** What was told last, where only changes are told. */
   last: string;
+  /** When a ticker was told, and the one that comes a second after that. */
+  toldAt: number;
+  timer: NodeJS.Timeout | undefined;
 }
 
 const MOST_STREAMS = 1_024;
@@ -50,7 +60,9 @@ export class MarketStreams {
       mine.delete(name);
       const topic = this.#topics.get(name);
       topic?.subscribers.delete(subscriber);
-      if (topic?.subscribers.size === 0) this.#topics.delete(name);
+      if (topic?.subscribers.size !== 0) return;
+      clearTimeout(topic.timer);
+      this.#topics.delete(name);
     };
     names.forEach(subscribe);
     socket.on("close", () => [...mine].forEach(unsubscribe));
@@ -65,6 +77,15 @@ export class MarketStreams {
     if (this.#topics.size === 0 || command.kind === "deposit") return undefined;
     const listing = this.#floor.listings.bySymbol.get(command.symbol);
     if (!listing || trades.length < 0) return undefined;
+    const tickers = [this.#tickerOf(listing, "miniTicker"), this.#tickerOf(listing, "ticker")];
+    const tellBest = this.#prepareBest(listing);
+    return () => {
+      tellBest?.();
+      for (const tellTicker of tickers) tellTicker?.();
+    };
+  }
+
+  #prepareBest(listing: Listing): (() => void) | undefined {
     const topic = this.#topics.get(`${listing.stream}@bookTicker`);
     if (!topic) return undefined;
     const { bidPrice, bidQty, askPrice, askQty } = bestPrices(this.#floor, listing);
@@ -76,17 +97,70 @@ export class MarketStreams {
     return () => tell(topic, message);
   }
 
+  /** At once where the last one is a second old, else a second after it. */
+  #tickerOf(listing: Listing, kind: Kind): (() => void) | undefined {
+    const topic = this.#topics.get(`${listing.stream}@${kind}`);
+    if (!topic) return undefined;
+    const tellNow = (): void => {
+      topic.timer = undefined;
+      topic.toldAt = performance.now();
+      tell(topic, this.#tickerText(topic));
+    };
+    return () => {
+      if (topic.timer) return;
+      const wait = topic.toldAt + TICKER_MS - performance.now();
+      if (wait <= 0) tellNow();
+      else topic.timer = setTimeout(tellNow, wait);
+    };
+  }
+
+  #tickerText({ kind, listing }: Topic): string {
+    const now = this.#now();
+    const day = dayTicker(this.#floor, listing, now);
+    const { lastPrice: c, openPrice: o, highPrice: h, lowPrice: l, volume: v, quoteVolume: q } = day;
+    const short = { E: now, s: listing.id, c, o, h, l, v, q };
+    if (kind === "miniTicker") return JSON.stringify({ e: "24hrMiniTicker", ...short });
+    return JSON.stringify({
+      e: "24hrTicker",
+      ...short,
+      p: day.priceChange,
+      P: day.priceChangePercent,
+      w: day.weightedAvgPrice,
+      x: day.prevClosePrice,
+      Q: day.lastQty,
+      b: day.bidPrice,
+      B: day.bidQty,
+      a: day.askPrice,
+      A: day.askQty,
+      O: day.openTime,
+      C: day.closeTime,
+      F: day.firstId,
+      L: day.lastId,
+      n: day.count,
+    });
+  }
+
   close(): void {
+    for (const { timer } of this.#topics.values()) clearTimeout(timer);
     this.#topics.clear();
   }
 
   #topic(name: string): Topic | undefined {
     const known = this.#topics.get(name);
     if (known) return known;
-    const [id = "", kind = ""] = name.split("@");
+    const [id = "", kindText = ""] = name.split("@");
+    const kind = KINDS.find((each) => each === kindText);
     const listing = this.#floor.listings.byId.get(id.toUpperCase());
-    if (!listing || id !== listing.stream || kind !== "bookTicker" || this.#now() < 0) return undefined;
-    const topic: Topic = { name, listing, subscribers: new Set(), last: "" };
+    if (!listing || id !== listing.stream || !kind) return undefined;
+    const topic: Topic = {
+      name,
+      kind,
+      listing,
+      subscribers: new Set(),
+      last: "",
+      toldAt: Number.NEGATIVE_INFINITY,
+      timer: undefined,
+    };
     this.#topics.set(name, topic);
     return topic;
   }
