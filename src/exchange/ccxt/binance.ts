@@ -1,4 +1,5 @@
 /** Binance spot as the adapter knows it: its refusals, its weights, and how a request dies there. */
+import { QuantmeshError } from "../../domain/errors.ts";
 import type { RejectReason } from "../exchange.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import { listOrders, listTrades } from "./binance-lists.ts";
@@ -131,10 +132,9 @@ export const BINANCE: Dialect = {
     if (!client.sapiGetAccountApiRestrictions) return undefined;
     try {
       const told = await client.sapiGetAccountApiRestrictions();
-      return {
-        canTrade: told["enableSpotAndMarginTrading"] === true,
-        canWithdraw: told["enableWithdrawals"] === true,
-      };
+      const { enableSpotAndMarginTrading: canTrade, enableWithdrawals: canWithdraw } = told;
+      if (typeof canTrade === "boolean" && typeof canWithdraw === "boolean") return { canTrade, canWithdraw };
+      throw new QuantmeshError("EXCHANGE_UNAVAILABLE", "binance does not say what the key may do");
     } catch (error) {
       // The testnet and private servers have no such service.
       if (error instanceof ExchangeReply && error.status === 404) return undefined;

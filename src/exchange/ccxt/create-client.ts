@@ -57,12 +57,16 @@ export async function createClient(options: ClientOptions): Promise<CcxtClient> 
   return client;
 }
 
-/** Every answer that is not a success becomes an ExchangeReply, before ccxt makes a class of its own of it. */
+/**
+ * Every answer that is not a success becomes an ExchangeReply, before ccxt makes a class of its own of it; so does a
+ * page of a proxy, which ccxt would take for an empty list.
+ */
 function throwReplies(dialect: Dialect, noteHeaders: (headers: CcxtRecord) => void): HandleErrors {
   return (status, _reason, _url, _method, headers, _body, reply) => {
     noteHeaders(headers);
     const said = dialect.codeOf(reply);
-    if (status >= 200 && status < 300 && said === undefined) return undefined;
+    const isReadable = typeof reply === "object" && reply !== null;
+    if (status >= 200 && status < 300 && said === undefined && isReadable) return undefined;
     // On a stream ccxt hands the exchange's code over for the status.
     const httpStatus = status >= 100 ? status : 0;
     throw new ExchangeReply(httpStatus, said?.code, said?.message ?? "", retryAfterMs(headers));
