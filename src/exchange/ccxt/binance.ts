@@ -126,7 +126,8 @@ export const BINANCE: Dialect = {
     return typeof id === "string" ? id : undefined;
   },
   async openOrderStream(client: CcxtClient) {
-    await client.authenticate({ type: "spot" });
+    // ccxt makes a promise for a second caller, and where there is none its rejection would end the process.
+    await Promise.all([client.authenticate({ type: "spot" }), client.authenticate({ type: "spot" })]);
   },
   async keyRights(client) {
     if (!client.sapiGetAccountApiRestrictions) return undefined;

@@ -26,8 +26,16 @@ import type { OpenOrders } from "../limits/open-orders.ts";
 import type { RequestBudget, Urgency } from "../limits/request-budget.ts";
 import { cursorAfter } from "./binance-lists.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
-import type { Fees } from "./ccxt-normalize.ts";
-import { idOf, toBalances, toExecution, toInstrument, toOrder, toPrice } from "./ccxt-normalize.ts";
+import type { Fees, PriceCandle } from "./ccxt-normalize.ts";
+import {
+  idOf,
+  toBalances,
+  toCandles,
+  toExecution,
+  toInstrument,
+  toOrder,
+  toPrice,
+} from "./ccxt-normalize.ts";
 import type { CcxtStreams } from "./ccxt-streams.ts";
 import type { Dialect, KeyRights, RequestKind } from "./dialect.ts";
 import { describeCall, failureOf } from "./failures.ts";
@@ -244,6 +252,20 @@ export class CcxtExchange implements Exchange {
     return toBalances(await this.#read("balances", async (client) => client.fetchBalance()));
   }
 
+  /** At most `limit` candles of `timeframe` (`1m`, `1h`, …) that begin at or after `since`, ascending. */
+  async candles(
+    symbol: string,
+    timeframe: string,
+    since: Instant,
+    limit: number,
+  ): Promise<readonly PriceCandle[]> {
+    const instrument = await this.instrument(symbol);
+    const listed = await this.#read("candles", async (client) =>
+      client.fetchOHLCV(symbol, timeframe, since, limit),
+    );
+    return toCandles(instrument, listed);
+  }
+
   subscribe(symbol: string, listen: (hint: MarketHint) => void): () => void {
     return this.#parts.streams.subscribe(symbol, listen);
   }
@@ -325,10 +347,26 @@ export class CcxtExchange implements Exchange {
     try {
       return await call(client);
     } catch (error) {
-      if (error instanceof ExchangeReply) this.#noteReply(error);
+      if (error instanceof ExchangeReply) {
+        this.#noteReply(error);
+        const verdict = dialect.judge(error.status, error.code, error.message);
+        if (verdict.kind === "refused" && verdict.reason === "expired") await this.resynchronize();
+      }
       throw failureOf(this.name, dialect, kind, error);
     }
   };
+
+  /** Reads the exchange's clock again, because it refused what was signed in its time. */
+  async resynchronize(): Promise<void> {
+    try {
+      await this.time();
+    } catch (error) {
+      this.#parts.log.warn(
+        { exchange: this.name, reason: describeCall("time", error) },
+        "exchange.clock_unread",
+      );
+    }
+  }
 
   #placeOutcomeOf(error: unknown): PlaceOutcome {
     if (error instanceof ExchangeReply) {

@@ -137,6 +137,7 @@ async function build(
       return toPrice(instrument, ticker, time.now());
     },
     readPrice: async (symbol) => exchange.price(symbol),
+    resynchronize: async () => exchange.resynchronize(),
     noteClosed: (symbol, id) => openOrders.remove(symbol, id),
     clock,
     log,
