@@ -2,8 +2,9 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchVenue } from "./venue.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest };
+const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest, venue: benchVenue };
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));

@@ -97,7 +97,7 @@ export const venueSchema = section({
     .default(9081)
     .describe("Port of the admin server, on this machine only."),
   journal: text().default("./data/venue").describe("Folder of the journal; `none` keeps nothing."),
-  snapshot_every: wholeNumber(100, MAX_COUNT).default(200_000).describe("Commands between two snapshots."),
+  snapshot_every: wholeNumber(1, MAX_COUNT).default(200_000).describe("Commands between two snapshots."),
   seed: wholeNumber(0, MAX_SEED).default(1).describe("Seed of the fault switches."),
   maker_fee: share().default("0.001").describe("Fee of an order that rested, as a share."),
   taker_fee: share().default("0.001").describe("Fee of an order that did not rest, as a share."),

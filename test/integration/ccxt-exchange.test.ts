@@ -1,6 +1,6 @@
 /** The ccxt adapter on a venue that lies, hangs and falls silent: what it believes, what it does not, and what it says. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Money, PriceTicks, QuantityLots } from "../../src/domain/amounts.ts";
+import type { PriceTicks, QuantityLots } from "../../src/domain/amounts.ts";
 import { parseMoney } from "../../src/domain/amounts.ts";
 import { botCode } from "../../src/domain/ids.ts";
 import type { Generation, Instant, Side, SlotNumber } from "../../src/domain/ids.ts";
@@ -412,7 +412,7 @@ describe("the limits of the adapter", () => {
     exchange.admit(market.symbol, terms, signal);
 
   it("refuse an order that is too large, whether it was admitted or not", async () => {
-    const exchange = await open({ limits: { ...NONE, maxOrderValue: parseMoney("9") as Money } });
+    const exchange = await open({ limits: { ...NONE, maxOrderValue: parseMoney("9") } });
 
     expect(await admit(exchange, termsOf("buy", 9_001))).toEqual({
       kind: "refused",

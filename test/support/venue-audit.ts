@@ -63,6 +63,6 @@ function readJournal(folder: string): readonly JournalLine[] {
 }
 
 function sideOf(id: string): string {
-  const name = decodeClientOrderId(id as PlaceLine["id"]);
+  const name = decodeClientOrderId(id);
   return `${name?.bot} slot ${name?.slot} ${name?.side}`;
 }

@@ -1,6 +1,7 @@
 /** The venue's server as a test's own process, and the client of its admin port. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { buildSync } from "esbuild";
 import type { PrivateServer } from "./servers/private-server.ts";
 import { freePort, serverFolder, startServer } from "./servers/private-server.ts";
 
@@ -143,17 +144,30 @@ export async function startVenueProcess(
   const admin = new VenueAdmin(adminPort);
   const server = await startServer({
     command: process.execPath,
-    args: [
-      "--import",
-      import.meta.resolve("tsx"),
-      resolve("src/cli/dev.ts"),
-      "venue",
-      "-c",
-      join(folder, "venue.yaml"),
-    ],
+    args: [builtCommand(), "venue", "-c", join(folder, "venue.yaml")],
     port,
     folder,
     isReady: async () => (await admin.status()).time > 0,
   });
   return { server, admin, url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}`, journal };
+}
+
+let built: string | undefined;
+
+/** The command from its sources in one file, made once in each test process: it starts in a third of the time. */
+function builtCommand(): string {
+  if (built !== undefined) return built;
+  // Two folders below the package, as its modules are.
+  const outfile = resolve(`node_modules/.cache/quantmesh-${process.pid}.mjs`);
+  buildSync({
+    entryPoints: ["src/cli/dev.ts"],
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    outfile,
+    logLevel: "error",
+  });
+  process.once("exit", () => rmSync(outfile, { force: true }));
+  return (built = outfile);
 }

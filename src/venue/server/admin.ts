@@ -10,6 +10,7 @@ import type { Faults } from "./faults.ts";
 import { readSwitches } from "./faults.ts";
 import type { Gateway } from "./gateway.ts";
 import type { CommandLog } from "./group-commit.ts";
+import type { PastAnswers } from "./past-answers.ts";
 import type { Floor } from "./route.ts";
 import type { Streams } from "./streams.ts";
 
@@ -23,6 +24,7 @@ export interface AdminOptions {
   readonly now: () => Instant;
   /** How far the venue's clock is ahead of this machine's, ms. */
   readonly clock: { offsetMs: number };
+  readonly past: PastAnswers;
   readonly snapshot: () => Promise<void>;
 }
 
@@ -88,10 +90,12 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
   app.get("/faults", async () => ({ switches: faults.switches, counts: faults.counts() }));
   app.put("/faults", async ({ body }) => {
     faults.set(readSwitches(body));
+    options.past.keep(faults.oldestAnswerMs, now());
     return { switches: faults.switches };
   });
   app.delete("/faults", async () => {
     faults.set([]);
+    options.past.keep(undefined, now());
     return {};
   });
   app.post<{ Body: Body }>("/clock", async ({ body }) => {

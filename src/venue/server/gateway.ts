@@ -7,6 +7,7 @@ import type { CommandLog } from "./group-commit.ts";
 import type { KeyTable, Signed } from "./key-table.ts";
 import type { Params } from "./params.ts";
 import { NO_PARAMS, parseParams } from "./params.ts";
+import type { PastAnswers } from "./past-answers.ts";
 import type { AccountReads, Floor, Route } from "./route.ts";
 
 /** A request as it came. */
@@ -37,8 +38,7 @@ export interface GatewayOptions {
   readonly faults: Faults;
   readonly commands: CommandLog;
   readonly now: () => Instant;
-  /** What the account's queries showed `ageMs` ago. */
-  readonly past: (ageMs: number) => AccountReads;
+  readonly past: PastAnswers;
   readonly refuseReplays: boolean;
   readonly log: Log;
 }
@@ -89,7 +89,10 @@ export class Gateway {
       case "delayed_request":
         return this.#delayRequest(call, outlet, fault.delayMs);
       case "stale_query":
-        return this.#send(outlet, this.#reply(call, this.#options.past(fault.ageMs)));
+        return this.#send(
+          outlet,
+          this.#reply(call, this.#options.past.before(fault.ageMs, this.#options.now())),
+        );
       default:
         return this.#spoilAnswer(outlet, fault, this.#reply(call));
     }

@@ -29,7 +29,7 @@ export interface CancelLine {
   readonly key: string;
   readonly symbol: string;
   /** The exchange's number of the order to cancel. */
-  readonly order: string;
+  readonly cancels: string;
   readonly validUntil: Instant;
 }
 

@@ -43,7 +43,7 @@ export class Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#market = new MarketStreams(options.floor, options.now);
+    this.#market = new MarketStreams(options.floor, options.now, (run) => options.commands.whenDurable(run));
     this.#user = new UserStreams(options.floor, options.keys, options.now);
     options.server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }

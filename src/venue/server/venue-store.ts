@@ -1,5 +1,5 @@
 /** A venue's folder: its description, the segments of its journal, and the snapshots between them. */
-import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { statSync, truncateSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { JournalLine } from "./journal-format.ts";
 import { FORMAT, segmentHeader } from "./journal-format.ts";
+import { segmentFile, segmentNumbers } from "./segment-files.ts";
 import type { VenueSnapshot } from "./snapshot-format.ts";
 import { parseSnapshot, snapshotLines } from "./snapshot-format.ts";
 
@@ -50,24 +51,25 @@ export class VenueStore {
 
   /** Hands everything that was done to `recovery`, oldest first, starting from the newest snapshot. */
   async recover(recovery: Recovery): Promise<void> {
-    const snapshots = this.#numbers("snapshot");
+    const snapshots = segmentNumbers(this.#folder, "snapshot");
     const newest = snapshots[snapshots.length - 1];
     if (newest !== undefined) {
-      const file = this.#file("snapshot", newest);
+      const file = segmentFile(this.#folder, "snapshot", newest);
       const lines: string[] = [];
       for await (const line of createInterface({ input: createReadStream(file) })) lines.push(line);
       recovery.restore(parseSnapshot(file, lines));
     }
-    const segments = this.#numbers("journal").filter((segment) => segment >= (newest ?? 1));
+    const segments = segmentNumbers(this.#folder, "journal").filter((segment) => segment >= (newest ?? 1));
     for (const segment of segments) {
-      for await (const line of readSegment(this.#file("journal", segment), segment)) recovery.repeat(line);
+      for await (const line of readSegment(segmentFile(this.#folder, "journal", segment), segment))
+        recovery.repeat(line);
     }
     this.#segment = segments[segments.length - 1] ?? newest ?? 1;
   }
 
   /** Goes on writing where `recover` ended. */
   write(onFailure: (error: unknown) => void): GroupCommit {
-    const file = this.#file("journal", this.#segment);
+    const file = segmentFile(this.#folder, "journal", this.#segment);
     const isNew = !existsSync(file) || statSync(file).size === 0;
     this.#log = new GroupCommit(file, onFailure);
     if (isNew) this.#log.append(segmentHeader(this.#segment));
@@ -80,19 +82,11 @@ export class VenueStore {
     if (!log) return;
     const lines = [...snapshotLines(snapshot)];
     this.#segment += 1;
-    const file = this.#file("snapshot", this.#segment);
-    log.switchTo(this.#file("journal", this.#segment));
+    const file = segmentFile(this.#folder, "snapshot", this.#segment);
+    log.switchTo(segmentFile(this.#folder, "journal", this.#segment));
     log.append(segmentHeader(this.#segment));
     await new Promise<void>((done) => log.whenDurable(done));
     await writeDurably(file, lines);
-  }
-
-  #file(kind: "journal" | "snapshot", segment: number): string {
-    return join(this.#folder, `${kind}-${String(segment).padStart(6, "0")}.jsonl`);
-  }
-
-  #numbers(kind: "journal" | "snapshot"): readonly number[] {
-    return segmentNumbers(this.#folder, kind);
   }
 }
 
@@ -115,15 +109,6 @@ async function writeDurably(file: string, lines: readonly string[]): Promise<voi
   } finally {
     await folder.close();
   }
-}
-
-/** The numbers of a folder's files of one kind, ascending. */
-export function segmentNumbers(folder: string, kind: "journal" | "snapshot"): readonly number[] {
-  const pattern = new RegExp(`^${kind}-(\\d{6})\\.jsonl$`);
-  return readdirSync(folder)
-    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
 }
 
 /** The commands of one segment; what follows the last whole line was never answered and is cut off. */

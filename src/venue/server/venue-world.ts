@@ -226,8 +226,8 @@ export class VenueWorld {
         return { outcome: "accepted", order: result.exchangeOrderId };
       }
       case "cancel": {
-        const { account, symbol, order, validUntil, time } = command;
-        const result = this.#venue.cancel({ account, symbol, exchangeOrderId: order, validUntil }, time);
+        const { account, symbol, cancels, validUntil, time } = command;
+        const result = this.#venue.cancel({ account, symbol, exchangeOrderId: cancels, validUntil }, time);
         return { outcome: result.kind };
       }
       case "move":
