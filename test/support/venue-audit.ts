@@ -24,7 +24,7 @@ export interface Audit {
 }
 
 /** What the venue did for `account`, checked on the way: I1 and I5 hold at every line of its journal. */
-export function readVenueAudit(folder: string, account: string): Audit {
+export function readCheckedAudit(folder: string, account: string): Audit {
   const orders = new Map<string, AuditedOrder>();
   const fills: AuditedFill[] = [];
   const accepted = new Set<string>();

@@ -15,7 +15,7 @@ import { baseOwned, valueGrid } from "../../src/strategy/valuation.ts";
 import type { KeptLine } from "./kept-log.ts";
 import { logInto } from "./kept-log.ts";
 import { seededRandom } from "./scale.ts";
-import { readVenueAudit } from "./venue-audit.ts";
+import { readCheckedAudit } from "./venue-audit.ts";
 import type { DrillMarket } from "./venue-markets.ts";
 import { BASE_AT_START, QUOTE_AT_START } from "./venue-markets.ts";
 import type { VenueFault, VenueProcess } from "./venue-process.ts";
@@ -151,7 +151,7 @@ async function settled(instance: RunningInstance, { venue, market }: VenueDrill)
     const [status] = instance.instance.statuses();
     if (!status) throw new Error("there is no bot");
     if (status.mode !== "running") throw new Error(`the bot is ${status.mode}`);
-    const { orders, fills } = readVenueAudit(venue.journal, market.account);
+    const { orders, fills } = readCheckedAudit(venue.journal, market.account);
     const open = orders.filter((order) => order.status === "open").map(({ id }) => String(id));
     const working = status.working.map(({ kind, terms }) =>
       kind === "open" ? terms.id : `${kind} ${terms.id}`,
@@ -180,7 +180,7 @@ async function expectSoundBooks(
   { venue, market }: VenueDrill,
 ): Promise<void> {
   const { bot, totals, state } = status;
-  const audit = readVenueAudit(venue.journal, market.account);
+  const audit = readCheckedAudit(venue.journal, market.account);
   const storage = await createStorage({ type: "sqlite", file: config.database.dsn });
   try {
     const stored = (await storage.fillsOf(bot)).map(({ tradeId, exchangeOrderId, price, quantity }) => ({
