@@ -2,9 +2,16 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchMatching } from "./matching.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
 import { benchVenue } from "./venue.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest, venue: benchVenue };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  backtest: benchBacktest,
+  matching: benchMatching,
+  "matching-memory": benchMatchingMemory,
+  venue: benchVenue,
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));
