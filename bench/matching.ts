@@ -14,7 +14,7 @@ import type { Slot } from "../src/venue/matching/book.ts";
 import { NO_SLOT, OrderBook } from "../src/venue/matching/book.ts";
 import { planTake } from "../src/venue/matching/plan-take.ts";
 import type { BenchResult } from "./bench.ts";
-import { secondsOf, spreadOf } from "./bench.ts";
+import { collectGarbage, secondsOf, spreadOf } from "./bench.ts";
 import type { Flow, RecordedFlow } from "./matching-flow.ts";
 import {
   ACCOUNTS,
@@ -42,10 +42,16 @@ interface Engine {
 export async function benchMatching(): Promise<readonly BenchResult[]> {
   const flow = recordFlow(SEED, PRELOADED, COMMANDS);
   if (flow.leastResting < LEAST_RESTING) throw new Error(`the book fell to ${flow.leastResting} orders`);
-  // One after the other: between rounds of the others, each would pay for collecting what they threw away.
-  const core = ratesOf(() => new CoreEngine(), flow);
-  const venue = ratesOf(() => new VenueEngine(), flow);
-  const bare = ratesOf(() => new ReferenceEngine(), flow);
+  const engines = [() => new CoreEngine(), () => new VenueEngine(), () => new ReferenceEngine()];
+  const rates: [number[], number[], number[]] = [[], [], []];
+  for (let round = -WARM_UPS; round < ROUNDS; round += 1) {
+    for (const [index, create] of engines.entries()) {
+      const rate = rateOf(create(), flow);
+      // The compiler optimises while the first rounds run.
+      if (round >= 0) rates[index]?.push(rate);
+    }
+  }
+  const [core, venue, bare] = rates;
   const reference = { name: "nodejs-order-book", value: spreadOf(bare).median };
   return [
     speed("matching: core mix", core, reference),
@@ -63,15 +69,10 @@ function speed(
   return { name, value: median, unit: "orders/s", min, max, reference, ratio: median / reference.value };
 }
 
-function ratesOf(create: () => Engine, flow: RecordedFlow): readonly number[] {
-  const rates = Array.from({ length: WARM_UPS + ROUNDS }, () => rateOf(create(), flow));
-  // The compiler optimises while the first rounds run.
-  return rates.slice(WARM_UPS);
-}
-
 /** Commands a second. Throws where the engine ends with another book than the venue did. */
 function rateOf(engine: Engine, { preload, mix, restingLots }: RecordedFlow): number {
   engine.play(preload);
+  collectGarbage();
   const rate = mix.length / secondsOf(() => engine.play(mix));
   if (engine.restingLots !== restingLots) {
     throw new Error(`${engine.constructor.name} ends with ${engine.restingLots} lots, not ${restingLots}`);
@@ -149,7 +150,7 @@ class VenueEngine implements Engine {
 
   get restingLots(): number {
     if (this.#events === 0) throw new Error("the venue told nothing");
-    return lotsIn([true, false].flatMap((isBuy) => this.#venue.levels("BTC/USDT", isBuy, Infinity)));
+    return lotsIn([true, false].flatMap((isBuy) => this.#venue.depth("BTC/USDT", isBuy, Infinity)));
   }
 
   play({ length, kind, account, isBuy, price, quantity, target }: Flow): void {
