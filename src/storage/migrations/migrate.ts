@@ -8,10 +8,11 @@ import type { DialectTraits } from "../dialect.ts";
 import type { Schema } from "../schema.ts";
 import { initial } from "./0001-initial.ts";
 import { dailyTotals } from "./0002-daily-totals.ts";
+import { deliveredFills } from "./0003-delivered-fills.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
-const HISTORY_TABLE = "migrations";
+export const HISTORY_TABLE = "migrations";
 const SCHEMA_LOCK_LIMIT_MS = 60_000;
 const SCHEMA_LOCK_PAUSE_MS = 50;
 
@@ -22,10 +23,18 @@ const MIGRATIONS: readonly {
 }[] = [
   { name: "0001-initial", create: initial },
   { name: "0002-daily-totals", create: dailyTotals },
+  { name: "0003-delivered-fills", create: deliveredFills },
 ];
 
 /** The version of the schema that this code works with. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/**
+ * The history's row while a copy into the database is unfinished: this quantmesh, and each other that does not know the
+ * number, refuses to work with half of the rows and without keys.
+ */
+export const UNFINISHED_COPY = "9999-unfinished-copy";
+const UNFINISHED_COPY_VERSION = Number.parseInt(UNFINISHED_COPY, 10);
 
 type WithHistory = {
   readonly [HISTORY_TABLE]: { readonly name: string; readonly timestamp: string };
@@ -69,6 +78,12 @@ export async function requireSchema(database: Database): Promise<void> {
 
 async function checkedVersion(database: Database): Promise<number> {
   const found = await schemaVersion(database);
+  if (found === UNFINISHED_COPY_VERSION) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `storage ${database.name} holds an unfinished copy: go on with \`quantmesh db copy --resume\`, or empty it first`,
+    );
+  }
   if (found > SCHEMA_VERSION) {
     throw new QuantmeshError(
       "CONFIG_INVALID",
