@@ -12,7 +12,7 @@ export const databaseSchema = section({
   dsn: text()
     .default("./data/quantmesh.db")
     .describe(
-      "Path of the database file (a relative one starts at the current working directory), or address of the database: see docs/databases.md.",
+      "Path of the database file (a relative one starts at the current working directory), or address of the database: see docs/database.md.",
     ),
   max_open_conns: wholeNumber(1, 1000)
     .default(10)
