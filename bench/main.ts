@@ -3,8 +3,13 @@ import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
 import { benchCopy } from "./copy.ts";
+import { benchStorage } from "./storage.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest, copy: benchCopy };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  backtest: benchBacktest,
+  copy: benchCopy,
+  storage: benchStorage,
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));

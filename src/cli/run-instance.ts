@@ -23,12 +23,13 @@ import { Activity } from "../runner/activity.ts";
 import type { ExitMode } from "../runner/bot-session.ts";
 import { Instance } from "../runner/instance.ts";
 import { createStorage } from "../storage/create-storage.ts";
-import { holdProcessLock } from "../storage/process-lock.ts";
+import { holdInstanceLock } from "../storage/instance-lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -67,6 +68,7 @@ export async function startInstance(
   };
   try {
     // Everything that can refuse the config or the machine comes before anything is written.
+    const address = databaseAddress(config);
     const grids = await checkGrids(config);
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
@@ -78,7 +80,7 @@ export async function startInstance(
         return registry.text();
       },
     };
-    const { web, database, distributed_lock: lockConfig } = config;
+    const { web, distributed_lock: lockConfig } = config;
     const http = web.enabled
       ? await startHttp({
           host: web.host,
@@ -89,13 +91,13 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    const processLock = holdProcessLock(database.dsn);
-    closers.push(() => processLock.release());
+    const instanceLock = await holdInstanceLock(address);
+    closers.push(() => instanceLock.release());
     const market = await openSim(config, grids);
     closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage({ type: database.type, file: database.dsn });
+    const opened = await createStorage(address, databaseOptions(config));
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;

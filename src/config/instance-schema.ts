@@ -6,15 +6,23 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MAX_TTL_SECONDS = 3600;
 
 export const databaseSchema = section({
-  type: choice(["sqlite"], {
-    postgres: 'database type "postgres" is not available in this version; use sqlite',
-    mysql: 'database type "mysql" is not available in this version; use sqlite',
-  })
+  type: choice(["sqlite", "postgres", "mysql"])
     .default("sqlite")
-    .describe("Kind of database."),
+    .describe("Kind of database; mysql stands for MariaDB too."),
   dsn: text()
     .default("./data/quantmesh.db")
-    .describe("Path of the database file; a relative path starts at the current working directory."),
+    .describe(
+      "Path of the database file (a relative one starts at the current working directory), or address of the database: see docs/databases.md.",
+    ),
+  max_open_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections to a database server at once; SQLite has one."),
+  max_idle_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections that are kept open while they are not needed."),
+  conn_max_lifetime: wholeNumber(1, 86_400)
+    .default(3600)
+    .describe("Seconds after which a connection is replaced by a new one."),
 });
 
 export const lockSchema = section({

@@ -52,9 +52,6 @@ export const ORIGINAL_KEYS: Readonly<Record<string, Answer>> = {
   "instance.index": refused("one instance trades every symbol of its config", (value) => value === "0"),
   "instance.total": refused("one instance trades every symbol of its config", (value) => value === "1"),
 
-  "database.max_open_conns": ignored("SQLite has no connection pool"),
-  "database.max_idle_conns": ignored("SQLite has no connection pool"),
-  "database.conn_max_lifetime": ignored("SQLite has no connection pool"),
   "database.log_level": ignored("the database has no log of its own; see system.log_level"),
   storage: ignored(
     "every order and fill is stored before it counts; where is set by database.type and database.dsn",

@@ -62,6 +62,18 @@ export function schemaVersion(database: Database): Promise<number> {
   return database.read((db) => versionOf(db, database.traits));
 }
 
+/** Throws CONFIG_INVALID unless the schema is of the version that this code works with. */
+export async function requireSchema(database: Database): Promise<void> {
+  const found = await checkedVersion(database);
+  if (found === SCHEMA_VERSION) return;
+  const has =
+    found === 0 ? "has no tables of quantmesh yet" : `has schema version ${found}, not ${SCHEMA_VERSION}`;
+  throw new QuantmeshError(
+    "CONFIG_INVALID",
+    `storage ${database.name} ${has}: start an instance, or run \`quantmesh db upgrade\``,
+  );
+}
+
 async function checkedVersion(database: Database): Promise<number> {
   const found = await schemaVersion(database);
   if (found === UNFINISHED_COPY_VERSION) {
