@@ -38,13 +38,13 @@ const LOOK_MS = 50;
 const REQUEST_WINDOW_MS = 500;
 export const DRILL_SETTLE_MS = 300;
 
-/** The config of a live bot on the venue; lattice and size by `random`. */
+/** The config of a live bot on the venue, as JSON; its lattice by `random`. */
 export function drillConfig(
   venue: VenueProcess,
   market: DrillMarket,
   file: string,
   random: () => number,
-): Config {
+): string {
   const lattice =
     random() < 0.5
       ? { lattice: "range", lower: "90", upper: "110", grids: "10" }
@@ -68,7 +68,7 @@ export function drillConfig(
     database: { dsn: file },
     web: { enabled: "false" },
   };
-  return parseConfig(JSON.stringify(text), "drill").config;
+  return JSON.stringify(text);
 }
 
 /**
@@ -80,7 +80,7 @@ export async function runVenueDrill(drill: VenueDrill): Promise<readonly KeptLin
   const random = seededRandom(seed);
   const folder = mkdtempSync(join(tmpdir(), "quantmesh-drill-"));
   const lines: KeptLine[] = [];
-  const config = drillConfig(venue, market, join(folder, "bot.db"), random);
+  const { config } = parseConfig(drillConfig(venue, market, join(folder, "bot.db"), random), "drill");
   let life: Life | undefined;
   try {
     life = await startLife(config, lines);
@@ -102,7 +102,8 @@ export async function runVenueDrill(drill: VenueDrill): Promise<readonly KeptLin
     const status = await settled(life.instance, drill);
     await life.end();
     life = undefined;
-    await expectSoundBooks(status, config, drill);
+    await expectSoundBooks(config.database.dsn, venue, market);
+    expect(valueGrid(status.state, status.price).identityError).toBe(0n);
     return lines;
   } catch (error) {
     const said = lines.slice(-60).map(({ event, fields }) => `${event} ${describe(fields)}`);
@@ -162,7 +163,8 @@ async function settled(instance: RunningInstance, { venue, market }: VenueDrill)
   throw new Error(`not settled: ${difference}`);
 }
 
-function differenceOf(
+/** What the venue has and the bot has not, or the other way; empty where both agree. */
+export function differenceOf(
   open: readonly string[],
   working: readonly string[],
   filled: number,
@@ -174,15 +176,17 @@ function differenceOf(
 }
 
 /** I2 and I3: every fill stored once, and what the account owns is what the books say, to the last digit. */
-async function expectSoundBooks(
-  status: BotStatus,
-  config: Config,
-  { venue, market }: VenueDrill,
+export async function expectSoundBooks(
+  database: string,
+  venue: VenueProcess,
+  market: DrillMarket,
 ): Promise<void> {
-  const { bot, totals, state } = status;
   const audit = readCheckedAudit(venue.journal, market.account);
-  const storage = await createStorage({ type: "sqlite", file: config.database.dsn });
+  const storage = await createStorage({ type: "sqlite", file: database });
   try {
+    const [summary] = await storage.listBots();
+    if (!summary) throw new Error("no bot is stored");
+    const { bot, totals } = summary;
     const stored = (await storage.fillsOf(bot)).map(({ tradeId, exchangeOrderId, price, quantity }) => ({
       tradeId,
       order: exchangeOrderId,
@@ -191,28 +195,27 @@ async function expectSoundBooks(
     }));
     expect(byTrade(stored)).toEqual(byTrade(audit.fills));
     expect(totals.fills).toBe(audit.fills.length);
+    const sideOf = new Map(audit.orders.map(({ order, side }) => [order, side]));
+    const position = audit.fills.reduce(
+      (sum, { order, quantity }) => sum + (sideOf.get(order) === "buy" ? quantity : -quantity),
+      0,
+    );
+    expect(totals.position).toBe(position);
+    const balances = (await venue.admin.call("GET", `/balances?account=${market.account}`)) as readonly {
+      readonly asset: string;
+      readonly free: string;
+      readonly locked: string;
+    }[];
+    const owned = (asset: string) => {
+      const found = balances.find((one) => one.asset === asset);
+      return found && addMoney(parseMoney(found.free), parseMoney(found.locked));
+    };
+    const { base, quote } = bot.instrument;
+    expect(owned(base)).toBe(addMoney(parseMoney(BASE_AT_START), baseOwned(bot, totals)));
+    expect(owned(quote)).toBe(addMoney(parseMoney(QUOTE_AT_START), totals.cashFlow));
   } finally {
     await storage.close();
   }
-  const sideOf = new Map(audit.orders.map(({ order, side }) => [order, side]));
-  const position = audit.fills.reduce(
-    (sum, { order, quantity }) => sum + (sideOf.get(order) === "buy" ? quantity : -quantity),
-    0,
-  );
-  expect(totals.position).toBe(position);
-  const balances = (await venue.admin.call("GET", `/balances?account=${market.account}`)) as readonly {
-    readonly asset: string;
-    readonly free: string;
-    readonly locked: string;
-  }[];
-  const owned = (asset: string) => {
-    const found = balances.find((one) => one.asset === asset);
-    return found && addMoney(parseMoney(found.free), parseMoney(found.locked));
-  };
-  const { base, quote } = bot.instrument;
-  expect(owned(base)).toBe(addMoney(parseMoney(BASE_AT_START), baseOwned(bot, totals)));
-  expect(owned(quote)).toBe(addMoney(parseMoney(QUOTE_AT_START), totals.cashFlow));
-  expect(valueGrid(state, status.price).identityError).toBe(0n);
 }
 
 function byTrade<Fill extends { readonly tradeId: string }>(fills: readonly Fill[]): readonly Fill[] {

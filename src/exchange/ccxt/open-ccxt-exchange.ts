@@ -9,6 +9,7 @@ import type { MarketHint } from "../exchange.ts";
 import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
+import type { WindowLimit } from "../limits/sliding-window.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import type { TradingLimits } from "./ccxt-exchange.ts";
@@ -98,13 +99,16 @@ async function build(
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
-  const budget = new RequestBudget(clock, [...dialect.limits, ...own], instances);
   const time = new OffsetClock(clock, name, log, metrics);
-  const noteHeaders = (headers: CcxtRecord): void => {
-    for (const { limit, used } of dialect.usedOf(headers)) budget.noteUsed(limit, used);
+  /** Known once the markets are. */
+  const limited: { by?: readonly WindowLimit[]; budget?: RequestBudget } = {};
+  const noteAnswer = (headers: CcxtRecord, reply: unknown): void => {
+    const told = dialect.limitsIn(reply);
+    if (told) limited.by = told;
+    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used);
   };
   const create = async (): Promise<CcxtClient> =>
-    createClient({ exchange: name, dialect, keys, isSandbox, urls, now: () => time.now(), noteHeaders });
+    createClient({ exchange: name, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
   const client = await create();
   const streamClient = await create();
   try {
@@ -112,6 +116,8 @@ async function build(
   } catch (error) {
     throw failureOf(name, dialect, "markets", error);
   }
+  const budget = new RequestBudget(clock, [...(limited.by ?? dialect.limits), ...own], instances);
+  limited.budget = budget;
   client.timeout = REQUEST_TIMEOUT_MS;
   streamClient.timeout = REQUEST_TIMEOUT_MS;
   streamClient.setMarkets(client.markets, client.currencies);
