@@ -95,11 +95,7 @@ describe("a wrong config", () => {
       'exchange "okx" has no section under exchanges',
     ],
     ["database: { type: oracle }", "database.type", 'must be sqlite or postgres or mysql, not "oracle"'],
-    [
-      "distributed_lock: { type: redis }",
-      "distributed_lock.type",
-      'lock type "redis" is not available in this version; use memory',
-    ],
+    ["distributed_lock: { redis: { addr: localhost } }", "distributed_lock.redis.addr", "must be host:port"],
     [
       "notifications: { enabled: true }",
       "notifications",
