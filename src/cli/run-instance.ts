@@ -20,7 +20,7 @@ import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
-import type { ExitMode } from "../runner/bot-session.ts";
+import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
@@ -36,11 +36,13 @@ const REAL_TIME = { monotonic: () => performance.now() };
 /** Many orders may wait at once for the end of one session. */
 const MOST_WAITING = 10_000;
 
-/** Puts something between the bots and a port; tests use it to die at named points. */
+/** Puts something between the bots and a port; tests use it to die at named points, and to repeat a run. */
 export interface PortWrappers {
   readonly exchange?: (exchange: Exchange) => Exchange;
   readonly storage?: (storage: Storage) => Storage;
   readonly lock?: (lock: LockProvider) => LockProvider;
+  /** In place of chance: faults depend on ids, so a run repeats itself only with the same code. */
+  readonly drawBotCode?: () => BotCode;
 }
 
 export interface RunningInstance {
@@ -117,7 +119,7 @@ export async function startInstance(
         log,
         metrics,
         activity: new Activity(),
-        drawBotCode,
+        drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
         lockBackend: lockConfig.type,

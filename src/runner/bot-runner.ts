@@ -11,6 +11,7 @@ import { gaugeBot } from "./gauge-bot.ts";
 import type { BotSetup } from "./open-bot.ts";
 import { openBot } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
+import { stopSession } from "./stop-session.ts";
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
@@ -53,7 +54,7 @@ export class BotRunner {
 
   async stop(reason: string): Promise<void> {
     this.#stopping.abort();
-    await this.#session?.stop(reason, this.#ports.exit, EXIT_LIMIT_MS);
+    if (this.#session) await stopSession(this.#session, reason, this.#ports.exit, EXIT_LIMIT_MS);
     await this.#supervising;
   }
 

@@ -4,12 +4,13 @@ import { assertNever } from "../domain/assert.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { Claim } from "../domain/claim.ts";
+import type { Execution } from "../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../domain/ids.ts";
-import type { OrderRef } from "../domain/order.ts";
+import type { OrderRef, WorkingOrder } from "../domain/order.ts";
 import type { MarketHint } from "../exchange/exchange.ts";
-import { decodeClientOrderId } from "../strategy/client-order-id.ts";
 import type { Command, GridEvent } from "../strategy/events.ts";
 import { nextTimer } from "../strategy/next-timer.ts";
+import { refOf } from "../strategy/order-ref.ts";
 import type { GridState } from "../strategy/state.ts";
 import { openState } from "../strategy/state.ts";
 import { step } from "../strategy/step.ts";
@@ -18,6 +19,7 @@ import { isInside, watchBand } from "../strategy/watch-band.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
 import type { BotContext } from "./bot-context.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
+import { findContradiction } from "./find-contradiction.ts";
 import { LevelLocks } from "./level-locks.ts";
 import type { Letter } from "./mailbox.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -25,9 +27,10 @@ import type { OpenedBot } from "./open-bot.ts";
 import { OrderResolver } from "./order-resolver.ts";
 import { sendCancel, sendOrder } from "./order-sender.ts";
 import type { RunnerPorts } from "./ports.ts";
-import { readFills } from "./read-fills.ts";
+import { FillReader } from "./read-fills.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { reportStep } from "./report-step.ts";
+import { CLOSED_ON_EXIT } from "./stop-session.ts";
 
 /** `stopped`: as asked. `lost`: start again by claiming anew. `failed`: a bug or a contradiction; not started again. */
 export type SessionEnd =
@@ -35,19 +38,13 @@ export type SessionEnd =
   | { readonly kind: "lost"; readonly reason: string }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** What becomes of the orders and the inventory when a bot is stopped. */
-export type ExitMode = "leave" | "cancel" | "close";
-
-const FLAT_CHECK_MS = 50;
-/** The reason of a bot's mode after `close`: the next start begins anew. */
-const CLOSED_ON_EXIT = "closed_on_exit";
-
 export class BotSession implements BotContext {
   readonly ports: RunnerPorts;
   readonly bot: Bot;
   readonly claim: Claim;
   readonly exchangeClock: ExchangeClock;
   readonly locks: LevelLocks;
+  readonly fills: FillReader;
   readonly signal: AbortSignal;
   readonly validUntil = new Map<ClientOrderId, Instant>();
   readonly ended: Promise<SessionEnd>;
@@ -76,6 +73,12 @@ export class BotSession implements BotContext {
     });
     this.exchangeClock = new ExchangeClock(ports.clock, ports.exchange);
     this.locks = new LevelLocks(ports, bot, claim);
+    this.fills = new FillReader({
+      ...ports,
+      bot,
+      state: () => this.#state,
+      now: () => this.exchangeClock.now(),
+    });
     this.#resolver = new OrderResolver(this, () => this.#catchUp());
     this.#state = openState(bot, ledger, rules);
     this.#band = watchBand(this.#state);
@@ -139,32 +142,9 @@ export class BotSession implements BotContext {
     this.#end({ kind: "lost", reason });
   }
 
-  /**
-   * Places nothing new and waits for the answers of what was sent. Resting orders stay (`leave`), are cancelled
-   * (`cancel`), or are cancelled and all that is held is sold (`close`); for the latter two it waits at most `limitMs`.
-   */
-  async stop(reason: string, exit: ExitMode, limitMs: number): Promise<void> {
-    const { activity, log } = this.ports;
-    const at = this.exchangeClock.now();
-    if (exit === "close") await this.post({ kind: "control", at, action: "close", reason: CLOSED_ON_EXIT });
-    else await this.post({ kind: "control", at, action: exit === "leave" ? "stop" : exit, reason });
-    await activity.whenIdle();
-    if (exit !== "leave" && !(await this.#untilFlat(limitMs))) {
-      log.warn({ symbol: this.bot.market.symbol, exit, limitMs }, "bot.exit_unfinished");
-    }
+  /** Ends the session as asked for; what was sent and not answered is left to the next one. */
+  end(): void {
     this.#end({ kind: "stopped" });
-  }
-
-  /** True once nothing works any more; false where that takes longer than `limitMs`. */
-  async #untilFlat(limitMs: number): Promise<boolean> {
-    const { activity, clock } = this.ports;
-    const deadline = clock.monotonic() + limitMs;
-    const isFlat = (): boolean => workingOrders(this.#state).length === 0 && this.#state.mode !== "closing";
-    await activity.run(async () => {
-      while (!isFlat() && clock.monotonic() < deadline)
-        await activity.pause(clock, FLAT_CHECK_MS, this.signal);
-    });
-    return isFlat();
   }
 
   #put(letter: Letter): void {
@@ -231,8 +211,7 @@ export class BotSession implements BotContext {
       case "fill": {
         const order = this.#refOf(hint.id, hint.execution.exchangeOrderId);
         if (!order) return;
-        const { execution } = hint;
-        return this.#put({ event: { kind: "fill", at: execution.at, order, execution } });
+        return this.#hearFill(order, hint.execution);
       }
       case "order": {
         const { id, exchangeOrderId, status, executed } = hint.order;
@@ -249,6 +228,22 @@ export class BotSession implements BotContext {
     }
   }
 
+  /** A fill of an order that does not work any more is late, or says that its end was not true. */
+  #hearFill(order: OrderRef, execution: Execution): void {
+    const letter: Letter = { event: { kind: "fill", at: execution.at, order, execution } };
+    if (workingOrders(this.#state).some(({ terms }) => terms.id === order.id)) return this.#put(letter);
+    this.#do(async () => {
+      await this.#haltFor(await findContradiction(this, [order], "partFill"));
+      this.#put(letter);
+    });
+  }
+
+  async #haltFor(contradiction: string | undefined): Promise<void> {
+    if (contradiction === undefined) return;
+    const at = this.exchangeClock.now();
+    await this.post({ kind: "control", at, action: "halt", reason: contradiction });
+  }
+
   #notePrice(price: PriceTicks): void {
     this.#lastPrice = price;
     const { exchange, symbol } = this.bot.market;
@@ -256,14 +251,10 @@ export class BotSession implements BotContext {
   }
 
   #refOf(id: ClientOrderId | undefined, exchangeOrderId: string): OrderRef | undefined {
-    const name = id === undefined ? undefined : decodeClientOrderId(id);
-    if (id !== undefined && name) {
-      const { bot, slot, side, generation } = name;
-      return bot === this.bot.code ? { id, slot, side, generation } : undefined;
-    }
-    return workingOrders(this.#state).find(
-      (order) => "exchangeOrderId" in order && order.exchangeOrderId === exchangeOrderId,
-    )?.terms;
+    // A hint may name the exchange's id only.
+    const isMeant = (order: WorkingOrder): boolean =>
+      "exchangeOrderId" in order && order.exchangeOrderId === exchangeOrderId;
+    return refOf(this.bot, id) ?? workingOrders(this.#state).find(isMeant)?.terms;
   }
 
   async #reconcile(since: Instant | undefined): Promise<void> {
@@ -271,6 +262,7 @@ export class BotSession implements BotContext {
     // The cursor passes fills only once they are stored: what it has passed is never read again.
     this.ports.metrics.count("quantmesh_reconciliation_count_total", this.#labels);
     this.#noteStream(true);
+    await this.#haltFor(snapshot.contradiction);
     if (await this.post(snapshot.event)) await this.#saveCursor(snapshot.fillCursor);
   }
 
@@ -290,13 +282,9 @@ export class BotSession implements BotContext {
   }
 
   async #catchUp(): Promise<void> {
-    const { fills, cursor } = await readFills(
-      this.ports,
-      this.bot,
-      () => this.#state,
-      this.#cursor,
-      new Map(),
-    );
+    const { fills, cursor } = await this.fills.read(this.#cursor, new Map());
+    const executed = fills.map(({ order }) => order);
+    await this.#haltFor(await findContradiction(this, executed, "partFill"));
     for (const { order, execution } of fills) {
       await this.post({ kind: "fill", at: execution.at, order, execution });
     }

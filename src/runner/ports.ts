@@ -7,7 +7,7 @@ import type { Permit } from "../coordination/permit.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { LockProvider } from "../lock/lock.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { ExitMode } from "./bot-session.ts";
+import type { ExitMode } from "./stop-session.ts";
 import type { Activity } from "./activity.ts";
 
 export interface RunnerPorts {

@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
+import type { ClientOrderId } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
 import { fenced, takeClaim } from "./claims.ts";
@@ -112,6 +113,18 @@ export class KyselyStorage implements Storage {
         .where("exchange_order_id", "=", exchangeOrderId)
         .executeTakeFirst();
       return row && termsOf(bot.instrument, row);
+    });
+  }
+
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined> {
+    return this.#database.run(async (db) => {
+      const row = await db
+        .selectFrom("orders")
+        .select("status")
+        .where("client_order_id", "=", id)
+        .where("bot_code", "=", bot.code)
+        .executeTakeFirst();
+      return row?.status;
     });
   }
 

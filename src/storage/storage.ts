@@ -2,9 +2,9 @@
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, BotMode, Parcel, Totals, Trade } from "../domain/grid.ts";
-import type { BotCode, Instant, Side } from "../domain/ids.ts";
+import type { BotCode, ClientOrderId, Instant, Side } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 
 export type { BotLedger, LastOrder, StoredOrder } from "../domain/ledger.ts";
@@ -109,6 +109,8 @@ export interface Storage {
   saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale">;
   /** The terms of the order with this exchange id, working or not: late fills name no client id. */
   findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined>;
+  /** How the order stands in the books; undefined where they do not know it. */
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined>;
   /** Those of `executions` that are not stored. */
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]>;
   /** Every fill of the bot, in the order of storing. */

@@ -7,11 +7,11 @@ import type { OrderRef, OrderTerms, WorkingOrder } from "../domain/order.ts";
 import { NO_PROGRESS } from "./accounting.ts";
 import { applyAccepted, applyClosed, finishClosing } from "./apply-order.ts";
 import { applyFill } from "./apply-fill.ts";
-import { decodeClientOrderId } from "./client-order-id.ts";
 import type { Draft } from "./draft.ts";
 import type { SnapshotEvent } from "./events.ts";
 import type { OrderPlace } from "./order-place.ts";
 import { historyOf, liftGeneration, placeOf, setWorking, slotOf, workingOrder } from "./order-place.ts";
+import { refOf } from "./order-ref.ts";
 import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
 import { heldLots } from "./state.ts";
 import { workingOrders } from "./working-orders.ts";
@@ -41,7 +41,7 @@ export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
   const shown = new Map<string, ExchangeOrder>();
   const strangers = new Map<string, { readonly ref: OrderRef; readonly order: ExchangeOrder }>();
   for (const order of snapshot.orders) {
-    const ref = refOf(draft, order);
+    const ref = refOf(draft.bot, order.id);
     if (!ref) continue;
     shown.set(ref.id, order);
     if (order.status === "open" && !meetWorking(draft, ref, order)) strangers.set(ref.id, { ref, order });
@@ -160,10 +160,4 @@ function meetMissing(draft: Draft, place: OrderPlace, shown: ReadonlyMap<string,
 /** Sent by this very process and not answered yet: its answer is still to come. */
 function isInFlight(draft: Draft, order: WorkingOrder): boolean {
   return order.kind === "pending" && draft.ready;
-}
-
-function refOf(draft: Draft, order: ExchangeOrder): OrderRef | undefined {
-  const name = order.id === undefined ? undefined : decodeClientOrderId(order.id);
-  if (!name || !order.id || name.bot !== draft.bot.code) return undefined;
-  return { id: order.id, slot: name.slot, side: name.side, generation: name.generation };
 }

@@ -358,6 +358,16 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         expect(await storage.findOrderByExchangeId(stranger, `x-${terms.id}`)).toBeUndefined();
       });
 
+      it("tells how an order stands, and nothing of an order that is not the bot's", async () => {
+        const terms = sampleTerms(bot, 1);
+        expect(await storage.orderStatus(bot, terms.id)).toBeUndefined();
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        expect(await storage.orderStatus(bot, terms.id)).toBe("pending");
+        await storage.commit(claim, bot, [orderRecord(terms, "absent")]);
+        expect(await storage.orderStatus(bot, terms.id)).toBe("absent");
+        expect(await storage.orderStatus(sampleBot("bot0000002", "ETH/USDT"), terms.id)).toBeUndefined();
+      });
+
       it("keeps the newest fill cursor", async () => {
         expect(await storage.saveFillCursor(claim, bot, "17")).toBe("stored");
         expect(await storage.saveFillCursor(claim, bot, "18")).toBe("stored");
