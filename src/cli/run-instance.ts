@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
+import { soloClaims } from "../coordination/claims.ts";
 import { SOLO_PERMIT } from "../coordination/permit.ts";
 import { parseMoney } from "../domain/amounts.ts";
 import { invariant } from "../domain/assert.ts";
@@ -115,12 +116,12 @@ export async function startInstance(
         storage,
         lock,
         clock: market.clock,
+        claims: soloClaims(storage, config.instance.id),
         permit: SOLO_PERMIT,
         log,
         metrics,
         activity: new Activity(),
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
-        holder: config.instance.id,
         fleet: await storage.fleetId(),
         lockBackend: lockConfig.type,
         lockTtlMs: lockConfig.default_ttl * 1000,

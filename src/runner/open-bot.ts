@@ -26,14 +26,21 @@ export interface OpenedBot {
   readonly rules: Rules;
 }
 
-/** Throws CONFIG_INVALID where the stored grid is another one than the config asks for. */
-export async function openBot(ports: RunnerPorts, setup: BotSetup): Promise<OpenedBot> {
-  const { storage, exchange, holder } = ports;
+/**
+ * Throws CONFIG_INVALID where the stored grid is another one than the config asks for, LEASE_LOST where the market is
+ * not this instance's. Waits until whoever has it lets go, or `signal` is aborted.
+ */
+export async function openBot(ports: RunnerPorts, setup: BotSetup, signal: AbortSignal): Promise<OpenedBot> {
+  const { storage, exchange, claims } = ports;
   const { market } = setup;
   const instrument = await exchange.instrument(market.symbol);
-  const stored = await storage.findBot(market);
-  if (stored) refuseChanged(stored, setup, instrument);
-  const claim = await storage.claim(market, holder);
+  const known = await storage.findBot(market);
+  if (known) refuseChanged(known, setup, instrument);
+  const claim = await claims.take(market, signal);
+  ports.log.info({ symbol: market.symbol, epoch: claim.epoch }, "bot.claimed");
+  // Whoever had the market until now may have set the bot up meanwhile.
+  const stored = known ?? (await storage.findBot(market));
+  if (!known && stored) refuseChanged(stored, setup, instrument);
   const bot = stored ?? (await setUp(ports, setup, instrument, claim));
   return { bot, claim, ledger: await storage.loadLedger(bot), rules: resolveRules(bot, setup.rules) };
 }

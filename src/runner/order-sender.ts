@@ -14,6 +14,7 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
+  if (!ports.permit.isValid()) return notSent("not_permitted");
   try {
     if (!(await locks.take(terms))) return notSent("level_busy");
   } catch (error) {
@@ -26,7 +27,6 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const intent = await storage.insertIntent(claim, bot, { terms, validUntil });
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
-
   if (!ports.permit.isValid() || !locks.covers(terms, deadline) || clock.monotonic() >= deadline) {
     return void context.post({ kind: "orderRejected", at: at(), order: terms, reason: "not_permitted" });
   }

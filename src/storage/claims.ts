@@ -5,6 +5,9 @@ import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Database } from "./database.ts";
 import type { Schema } from "./schema.ts";
 
+/** The token of a claim that was given back: no write carries it. */
+const RELEASED = "";
+
 /** Gives the market to `holder`: the next epoch and a fresh token. */
 export function takeClaim(database: Database, market: MarketKey, holder: string): Promise<Claim> {
   const { exchange, account, symbol } = market;
@@ -35,6 +38,35 @@ export function takeClaim(database: Database, market: MarketKey, holder: string)
     }
     return claim;
   });
+}
+
+/** The holder of a claim that was not released. */
+export async function findHolder(database: Database, market: MarketKey): Promise<string | undefined> {
+  const row = await database.run((db) =>
+    db
+      .selectFrom("claims")
+      .select(["holder", "token"])
+      .where("exchange", "=", market.exchange)
+      .where("account", "=", market.account)
+      .where("symbol", "=", market.symbol)
+      .executeTakeFirst(),
+  );
+  return row === undefined || row.token === RELEASED ? undefined : row.holder;
+}
+
+/** The epoch stays: the next claim's is above it. */
+export async function freeClaim(database: Database, { market, epoch, token }: Claim): Promise<void> {
+  await database.run((db) =>
+    db
+      .updateTable("claims")
+      .set({ token: RELEASED })
+      .where("exchange", "=", market.exchange)
+      .where("account", "=", market.account)
+      .where("symbol", "=", market.symbol)
+      .where("epoch", "=", epoch)
+      .where("token", "=", token)
+      .execute(),
+  );
 }
 
 /**

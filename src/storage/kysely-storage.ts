@@ -8,7 +8,7 @@ import type { BotLedger } from "../domain/ledger.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, takeClaim } from "./claims.ts";
+import { fenced, findHolder, freeClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIntent } from "./insert-intent.ts";
@@ -50,6 +50,14 @@ export class KyselyStorage implements Storage {
 
   claim(market: MarketKey, holder: string): Promise<Claim> {
     return takeClaim(this.#database, market, holder);
+  }
+
+  claimHolder(market: MarketKey): Promise<string | undefined> {
+    return findHolder(this.#database, market);
+  }
+
+  releaseClaim(claim: Claim): Promise<void> {
+    return freeClaim(this.#database, claim);
   }
 
   findBot({ exchange, account, symbol }: MarketKey): Promise<Bot | undefined> {

@@ -98,6 +98,10 @@ export interface Storage {
   fleetId(): Promise<string>;
   /** Takes the market: a new epoch, one above the last, and a fresh token. In `solo` nobody else can hold it. */
   claim(market: MarketKey, holder: string): Promise<Claim>;
+  /** Who has claimed the market and has not released it. */
+  claimHolder(market: MarketKey): Promise<string | undefined>;
+  /** Ends the claim: nothing can be written under it any more. No effect where somebody newer has the market. */
+  releaseClaim(claim: Claim): Promise<void>;
   findBot(market: MarketKey): Promise<Bot | undefined>;
   /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
