@@ -2,6 +2,7 @@
 import type { Claim } from "../domain/claim.ts";
 import type { Bot } from "../domain/grid.ts";
 import { claimRow } from "./claims.ts";
+import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { newOrderRow } from "./mapping.ts";
 import type { OrdersTable } from "./schema.ts";
@@ -23,7 +24,8 @@ export function insertIntent(
     validUntil,
     epoch: claim.epoch,
   });
-  return database.run(async (db) => {
+  const { traits } = database;
+  return database.write(async (db) => {
     try {
       const inserted = await db
         .insertInto("orders")
@@ -31,7 +33,10 @@ export function insertIntent(
         .expression((eb) =>
           claimRow(db, claim, bot.market)
             .select(COLUMNS.map((column) => eb.val(row[column]).as(column)))
-            .$if(database.traits.locksRows, (query) => query.forShare()),
+            .$if(traits.locksRows && traits.saysForShare, (query) => query.forShare())
+            .$if(traits.locksRows && !traits.saysForShare, (query) =>
+              query.modifyEnd(sql`lock in share mode`),
+            ),
         )
         .executeTakeFirst();
       return inserted.numInsertedOrUpdatedRows === 1n ? "stored" : "stale";

@@ -61,7 +61,7 @@ export class KyselyStorage implements Storage {
   }
 
   findBot({ exchange, account, symbol }: MarketKey): Promise<Bot | undefined> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const row = await db
         .selectFrom("bots")
         .selectAll()
@@ -113,7 +113,7 @@ export class KyselyStorage implements Storage {
   }
 
   findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const row = await db
         .selectFrom("orders")
         .selectAll()
@@ -137,7 +137,7 @@ export class KyselyStorage implements Storage {
   }
 
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const { exchange, account, symbol } = bot.market;
       const stored = new Set<string>();
       for (const part of chunks(executions)) {
@@ -160,7 +160,7 @@ export class KyselyStorage implements Storage {
   }
 
   fillsOf(bot: Bot): Promise<readonly Fill[]> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const rows = await db
         .selectFrom("fills")
         .selectAll()
@@ -173,7 +173,7 @@ export class KyselyStorage implements Storage {
 
   /** In the order in which they were completed. */
   tradesOf(bot: Bot): Promise<readonly Trade[]> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const rows = await db
         .selectFrom("trades")
         .selectAll()
@@ -218,19 +218,19 @@ export class KyselyStorage implements Storage {
   }
 
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]> {
-    return this.#database.run((db) => listOrders(db, query));
+    return this.#database.read((db) => listOrders(db, query));
   }
 
   listFills(query: PageQuery): Promise<readonly FillRow[]> {
-    return this.#database.run((db) => listFills(db, query));
+    return this.#database.read((db) => listFills(db, query));
   }
 
   listTrades(query: PageQuery): Promise<readonly TradeRow[]> {
-    return this.#database.run((db) => listTrades(db, query));
+    return this.#database.read((db) => listTrades(db, query));
   }
 
   ping(): Promise<void> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       await db.selectFrom("meta").select("name").limit(1).execute();
     });
   }

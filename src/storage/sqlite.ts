@@ -3,7 +3,36 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import type { DatabaseConnection, Driver, SqliteDatabase, TransactionSettings } from "kysely";
-import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from "kysely";
+import { CompiledQuery, SqliteDialect, SqliteDriver } from "kysely";
+import type { DialectTraits } from "./dialect.ts";
+
+/** What better-sqlite3 and Kysely say, without a code, of a database that was closed. */
+const CLOSED_MESSAGES = ["The database connection is not open", "driver has already been destroyed"];
+
+export const SQLITE: DialectTraits = {
+  type: "sqlite",
+  amountType: "text",
+  locksRows: false,
+  saysForShare: false,
+  snapshotsNeedIsolation: false,
+  undoesSchemaChanges: true,
+  saysOnConflict: true,
+  comparesRowsByIndex: true,
+  tableOptions: undefined,
+  nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
+  takeSchemaLock: undefined,
+  freeSchemaLock: undefined,
+  failureOf: (error) => {
+    if (error instanceof BetterSqlite.SqliteError) {
+      if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
+      if (error.code === "SQLITE_CONSTRAINT_UNIQUE") return "keyConflict";
+      return error.code.startsWith("SQLITE_CONSTRAINT") ? "constraint" : "unavailable";
+    }
+    return error instanceof Error && CLOSED_MESSAGES.includes(error.message) ? "unavailable" : undefined;
+  },
+  isMissingTable: (error) => error instanceof Error && error.message.startsWith("no such table"),
+  isAlreadyThere: () => false,
+};
 
 const BUSY_TIMEOUT_MS = 5_000;
 const CACHED_STATEMENTS = 200;
@@ -34,10 +63,6 @@ class ImmediateSqliteDialect extends SqliteDialect {
 
   override createDriver(): Driver {
     return new ImmediateSqliteDriver(this.#connection);
-  }
-
-  override createAdapter(): SqliteAdapter {
-    return new TransactionalDdlAdapter();
   }
 }
 
@@ -71,13 +96,6 @@ class ImmediateSqliteDriver extends SqliteDriver {
     await this.acquireConnection();
     await super.destroy();
     await this.releaseConnection();
-  }
-}
-
-/** SQLite can roll back a migration; Kysely only assumes that it cannot. */
-class TransactionalDdlAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
   }
 }
 

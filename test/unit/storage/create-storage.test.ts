@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { QuantmeshError } from "../../../src/domain/errors.ts";
 import { createStorage, openDatabase } from "../../../src/storage/create-storage.ts";
+import { migrateTo } from "../../../src/storage/migrations/migrate.ts";
 
 describe("createStorage", () => {
   let folder: string;
@@ -36,9 +37,9 @@ describe("createStorage", () => {
   });
 
   it("syncs every commit to the disk, checks foreign keys and waits for other writers", async () => {
-    const database = openDatabase({ type: "sqlite", file: join(folder, "quantmesh.sqlite") });
+    const database = await openDatabase({ type: "sqlite", file: join(folder, "quantmesh.sqlite") });
     const pragma = (name: string) =>
-      database.run(async (db) => (await sql`pragma ${sql.raw(name)}`.execute(db)).rows[0]);
+      database.read(async (db) => (await sql`pragma ${sql.raw(name)}`.execute(db)).rows[0]);
 
     expect(await pragma("journal_mode")).toEqual({ journal_mode: "wal" });
     expect(await pragma("synchronous")).toEqual({ synchronous: 2 });
@@ -121,7 +122,7 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("hold the write lock from their start, so that none fails at its first write", async () => {
-    const database = opened();
+    const database = await opened();
 
     await database.transaction(async () => {
       expect(() => other.exec("begin immediate")).toThrow("database is locked");
@@ -132,8 +133,8 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("keep no writer waiting while they only read", async () => {
-    const database = opened();
-    await database.migrate(1);
+    const database = await opened();
+    await migrateTo(database, 1);
 
     const before = await database.snapshot(async (trx) => {
       const read = () => trx.selectFrom("meta").selectAll().execute();
@@ -147,8 +148,8 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("pass on what their work throws and undo what it wrote", async () => {
-    const database = opened();
-    await database.migrate(1);
+    const database = await opened();
+    await migrateTo(database, 1);
 
     const failed = database.transaction(async (trx) => {
       await trx.insertInto("meta").values({ name: "fleet_id", value: "x" }).execute();

@@ -1,0 +1,40 @@
+/** Statements that come all the time: compiled once, and kept prepared by the servers. */
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from "kysely";
+import type { Schema } from "./schema.ts";
+
+/** Marks the place of a value in a statement that is compiled before the value is known. */
+class Place {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+const REPEATED = new WeakSet<object>();
+
+/** True of a query that a RepeatedQuery runs. */
+export function isRepeated(query: CompiledQuery): boolean {
+  return REPEATED.has(query.query);
+}
+
+/** One statement with named values; `Values` says which. */
+export class RepeatedQuery<Values extends Readonly<Record<string, unknown>>, Row = unknown> {
+  readonly #compiled: CompiledQuery;
+  readonly #names: readonly (string | undefined)[];
+
+  /** `build` gets a stand-in for each value, of the value's type, to put where the value belongs. */
+  constructor(names: readonly (keyof Values & string)[], build: (places: Values) => Compilable) {
+    const places = Object.fromEntries(names.map((name) => [name, new Place(name)])) as unknown as Values;
+    this.#compiled = build(places).compile();
+    REPEATED.add(this.#compiled.query);
+    this.#names = this.#compiled.parameters.map((value) => (value instanceof Place ? value.name : undefined));
+  }
+
+  run(db: Kysely<Schema>, values: Values): Promise<QueryResult<Row>> {
+    const parameters = this.#names.map((name, index) =>
+      name === undefined ? this.#compiled.parameters[index] : values[name],
+    );
+    return db.executeQuery<Row>({ ...this.#compiled, parameters });
+  }
+}
