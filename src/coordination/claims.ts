@@ -28,12 +28,14 @@ export interface SeatKnowledge {
   readonly permit: Permit;
   /** True while the symbol is assigned to this instance's seat. */
   owns(symbol: string): boolean;
-  /** True while the instance is on a seat: what it has claimed it will release. */
-  hasSeat(id: string): boolean;
+  /** True while the holder of a claim is on a seat: what it has claimed it will release. */
+  hasSeat(holder: string): boolean;
 }
 
 /** After this long a holder that lives but does not let go is overruled; its next write is refused. */
 const PATIENCE_MS = 10_000;
+/** The seat is the lease: a claim ends when it is released or replaced. */
+const FOR_EVER_MS = 100 * 365 * 86_400_000;
 /** How often the claim is looked at beside what its holder says, ms. */
 const LOOK_MS = 200;
 
@@ -60,8 +62,8 @@ export class SeatClaims implements Claims {
         throw new QuantmeshError("LEASE_LOST", `${symbol} is not assigned to this instance`);
       }
       const isPermitted = this.#fleet.permit.isValid();
-      if (isPermitted && (await this.#isFree(market, patience)))
-        return this.#storage.claim(market, this.#holder);
+      const claim = isPermitted ? await this.#tryTake(market, patience) : undefined;
+      if (claim) return claim;
       await this.#somethingNew(symbol, signal);
     }
   }
@@ -81,10 +83,15 @@ export class SeatClaims implements Claims {
     this.wake([...this.#waiting.keys()]);
   }
 
-  async #isFree(market: MarketKey, patience: number): Promise<boolean> {
-    const holder = await this.#storage.claimHolder(market);
-    if (holder === undefined || holder === this.#holder || !this.#fleet.hasSeat(holder)) return true;
-    return this.#clock.monotonic() >= patience;
+  async #tryTake(market: MarketKey, patience: number): Promise<Claim | undefined> {
+    const request = { market, holder: this.#holder, ttlMs: FOR_EVER_MS };
+    const answer = await this.#storage.requestClaim(request);
+    if (answer.kind === "claimed") return answer.claim;
+    const { holder, epoch } = answer;
+    const isVoid = holder === this.#holder || !this.#fleet.hasSeat(holder);
+    if (!isVoid && this.#clock.monotonic() < patience) return undefined;
+    const replaced = await this.#storage.requestClaim({ ...request, replaces: epoch });
+    return replaced.kind === "claimed" ? replaced.claim : undefined;
   }
 
   async #somethingNew(symbol: string, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,11 @@
 /** One instance's part in its fleet: registered, on a seat or standing by, watching the others. */
-import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
 import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import type { Metrics } from "../domain/metrics.ts";
 import { assign } from "./assign.ts";
 import type { FleetKeys, FleetView, Incarnation, Member, Role, Seat, SeatOrigin } from "./fleet-view.ts";
-import { formatSeat, fleetKeys, isSame, readFleet, ringSeats, seatOf } from "./fleet-view.ts";
+import { formatSeat, fleetKeys, holderName, isSame, readFleet, ringSeats, seatOf } from "./fleet-view.ts";
 import type { KeyEvent, KeyStore, Write } from "./key-store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Mirror } from "./mirror.ts";
@@ -166,9 +165,9 @@ export class Coordinator {
     return this.#assigned;
   }
 
-  /** True while `id` is on a seat, and may therefore own symbols. */
-  hasSeat(id: string): boolean {
-    return this.#view.seats.some(({ holder }) => holder.id === id);
+  /** True while the holder of a claim, `holderName` of an incarnation, is on a seat. */
+  hasSeat(name: string): boolean {
+    return this.#view.seats.some(({ holder }) => holderName(holder) === name);
   }
 
   /** Tells the others which symbols they may claim now. */
@@ -306,7 +305,7 @@ export class Coordinator {
     const { me } = this.#options;
     const peers = [...this.#view.members.values()].filter(({ id }) => id !== me.id);
     this.#mesh?.watch(peers);
-    const known = new Set(peers.map(keyOf));
+    const known = new Set(peers.map(holderName));
     for (const name of this.#beliefs.keys()) if (!known.has(name)) this.#beliefs.delete(name);
   }
 
@@ -329,7 +328,7 @@ export class Coordinator {
     owner.assigned(assigned);
   }
 
-  readonly #beliefOf = (peer: Incarnation): Belief => this.#beliefs.get(keyOf(peer)) ?? UNHEARD;
+  readonly #beliefOf = (peer: Incarnation): Belief => this.#beliefs.get(holderName(peer)) ?? UNHEARD;
 
   #heard(peer: Incarnation, sign: Sign): void {
     const before = this.#beliefOf(peer);
@@ -342,7 +341,7 @@ export class Coordinator {
   }
 
   #sign(peer: Incarnation, sign: Sign): void {
-    this.#beliefs.set(keyOf(peer), believe(this.#beliefOf(peer), sign, this.#options.times));
+    this.#beliefs.set(holderName(peer), believe(this.#beliefOf(peer), sign, this.#options.times));
   }
 
   /** Looks at what only the time changes. */
@@ -489,11 +488,6 @@ function eventOf(write: Write, revision: number): KeyEvent {
   return write.kind === "put"
     ? { kind: "put", entry: { key, value: write.value, revision } }
     : { kind: "deleted", key, revision };
-}
-
-function keyOf({ id, incarnation }: Incarnation): string {
-  invariant(!incarnation.includes(" "), "an incarnation has no blanks");
-  return `${incarnation} ${id}`;
 }
 
 function nameOf({ number, revision }: Seat): string {

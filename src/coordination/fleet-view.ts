@@ -111,6 +111,11 @@ export function formatSeat({ holder, state, how, from }: Omit<Seat, "number" | "
   return JSON.stringify({ holder, state, how, ...(from === undefined ? {} : { from }) });
 }
 
+/** Names one run of one instance, as the holder of its claims. */
+export function holderName({ id, incarnation }: Incarnation): string {
+  return `${id} ${incarnation}`;
+}
+
 export function isSame(a: Incarnation, b: Incarnation): boolean {
   return a.id === b.id && a.incarnation === b.incarnation;
 }

@@ -4,9 +4,7 @@ import type { Kysely, Transaction } from "kysely";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Database } from "./database.ts";
 import type { Schema } from "./schema.ts";
-
-/** The token of a claim that was given back: no write carries it. */
-const RELEASED = "";
+import type { ClaimAnswer, ClaimRequest } from "./storage.ts";
 
 /** Gives the market to `holder`: the next epoch and a fresh token. */
 export function takeClaim(database: Database, market: MarketKey, holder: string): Promise<Claim> {
@@ -40,26 +38,32 @@ export function takeClaim(database: Database, market: MarketKey, holder: string)
   });
 }
 
-/** The holder of a claim that was not released. */
-export async function findHolder(database: Database, market: MarketKey): Promise<string | undefined> {
-  const row = await database.run((db) =>
+/** Gives the market to who asks, if it is free or if the request says whose claim is void. */
+export async function requestClaim(
+  database: Database,
+  { market, holder, replaces }: ClaimRequest,
+): Promise<ClaimAnswer> {
+  const { exchange, account, symbol } = market;
+  const row = await database.read((db) =>
     db
       .selectFrom("claims")
-      .select(["holder", "token"])
-      .where("exchange", "=", market.exchange)
-      .where("account", "=", market.account)
-      .where("symbol", "=", market.symbol)
+      .selectAll()
+      .where("exchange", "=", exchange)
+      .where("account", "=", account)
+      .where("symbol", "=", symbol)
       .executeTakeFirst(),
   );
-  return row === undefined || row.token === RELEASED ? undefined : row.holder;
+  if (row !== undefined && row.token !== "" && row.epoch !== replaces) {
+    return { kind: "held", holder: row.holder, epoch: row.epoch, expiresInMs: Number.MAX_SAFE_INTEGER };
+  }
+  return { kind: "claimed", claim: await takeClaim(database, market, holder) };
 }
 
-/** The epoch stays: the next claim's is above it. */
-export async function freeClaim(database: Database, { market, epoch, token }: Claim): Promise<void> {
-  await database.run((db) =>
+export async function releaseClaim(database: Database, { market, epoch, token }: Claim): Promise<void> {
+  await database.write((db) =>
     db
       .updateTable("claims")
-      .set({ token: RELEASED })
+      .set({ token: "" })
       .where("exchange", "=", market.exchange)
       .where("account", "=", market.account)
       .where("symbol", "=", market.symbol)

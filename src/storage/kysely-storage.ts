@@ -8,7 +8,7 @@ import type { BotLedger } from "../domain/ledger.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, findHolder, freeClaim, takeClaim } from "./claims.ts";
+import { fenced, releaseClaim, requestClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIntent } from "./insert-intent.ts";
@@ -16,6 +16,8 @@ import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
 import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
 import type {
+  ClaimAnswer,
+  ClaimRequest,
   BotSummary,
   CommitOutcome,
   FillRow,
@@ -52,12 +54,12 @@ export class KyselyStorage implements Storage {
     return takeClaim(this.#database, market, holder);
   }
 
-  claimHolder(market: MarketKey): Promise<string | undefined> {
-    return findHolder(this.#database, market);
+  requestClaim(request: ClaimRequest): Promise<ClaimAnswer> {
+    return requestClaim(this.#database, request);
   }
 
   releaseClaim(claim: Claim): Promise<void> {
-    return freeClaim(this.#database, claim);
+    return releaseClaim(this.#database, claim);
   }
 
   findBot({ exchange, account, symbol }: MarketKey): Promise<Bot | undefined> {
@@ -125,7 +127,7 @@ export class KyselyStorage implements Storage {
   }
 
   orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const row = await db
         .selectFrom("orders")
         .select("status")

@@ -16,6 +16,29 @@ export interface Intent {
   readonly validUntil: Instant;
 }
 
+/** Asks for a market as a lease, which ends by itself. */
+export interface ClaimRequest {
+  readonly market: MarketKey;
+  readonly holder: string;
+  /** How long it lasts unless it is renewed, by the database's clock. */
+  readonly ttlMs: number;
+  /**
+   * The epoch of a claim that the caller knows to be void before its end: its own of before, or that of an owner who
+   * was proven dead. It is replaced only if it still is the newest.
+   */
+  readonly replaces?: number;
+}
+
+/** `held`: somebody has it, for as long as `expiresInMs` unless they renew it. */
+export type ClaimAnswer =
+  | { readonly kind: "claimed"; readonly claim: Claim }
+  | {
+      readonly kind: "held";
+      readonly holder: string;
+      readonly epoch: number;
+      readonly expiresInMs: number;
+    };
+
 /** `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used. */
 export type IntentOutcome = "stored" | "stale" | "taken";
 /** `duplicate`: a fill of these records was stored before; nothing of them is. */
@@ -98,9 +121,13 @@ export interface Storage {
   fleetId(): Promise<string>;
   /** Takes the market: a new epoch, one above the last, and a fresh token. In `solo` nobody else can hold it. */
   claim(market: MarketKey, holder: string): Promise<Claim>;
-  /** Who has claimed the market and has not released it. */
-  claimHolder(market: MarketKey): Promise<string | undefined>;
-  /** Ends the claim: nothing can be written under it any more. No effect where somebody newer has the market. */
+  /**
+   * Takes the market as a lease if it was never claimed, was released, has expired by the database's clock, or its
+   * claim is the one that the request replaces. After an answer that was lost, `replaces` is the epoch that `held` names,
+   * if it names this holder: a holder's name must be new for each process.
+   */
+  requestClaim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /** Frees the market at once; no write under the claim passes any more. Nothing where it is not the newest. */
   releaseClaim(claim: Claim): Promise<void>;
   findBot(market: MarketKey): Promise<Bot | undefined>;
   /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
