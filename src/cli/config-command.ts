@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig, loadConfigWithWarnings } from "../config/load-config.ts";
 import { redactConfig } from "../config/redact-config.ts";
-import { checkGrids } from "./check-grids.ts";
+import { previewGrids } from "./preview-grids.ts";
 
 interface Options {
   readonly config: string;
@@ -19,7 +19,7 @@ export function addConfigCommands(program: Command): void {
     .action(async (options: Options) => {
       const { config: checked, warnings } = await loadConfigWithWarnings(options.config);
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-      const grids = await checkGrids(checked);
+      const grids = await previewGrids(checked);
       process.stdout.write(`${options.config}: ok, ${grids.length} grid${grids.length === 1 ? "" : "s"}\n`);
     });
   config

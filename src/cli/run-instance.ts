@@ -4,16 +4,10 @@ import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
 import { soloClaims } from "../coordination/claims.ts";
 import { SOLO_PERMIT } from "../coordination/permit.ts";
-import { parseMoney } from "../domain/amounts.ts";
-import { invariant } from "../domain/assert.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
-import { parsePrice } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { SimMarket } from "../exchange/sim/sim-exchange.ts";
-import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
-import type { SimSymbol } from "../exchange/sim/sim-market.ts";
 import { createLock } from "../lock/create-lock.ts";
 import type { LockProvider } from "../lock/lock.ts";
 import { createHealth } from "../observe/health.ts";
@@ -27,9 +21,10 @@ import { createStorage } from "../storage/create-storage.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
-import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import type { Market } from "./open-market.ts";
+import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -48,7 +43,7 @@ export interface PortWrappers {
 
 export interface RunningInstance {
   readonly instance: Instance;
-  readonly market: SimMarket;
+  readonly market: Market;
   readonly grids: readonly CheckedGrid[];
   /** Where /metrics and /health are; undefined where the web server is off. */
   readonly url: string | undefined;
@@ -69,10 +64,12 @@ export async function startInstance(
     for (let close = closers.pop(); close; close = closers.pop()) await close();
   };
   try {
-    // Everything that can refuse the config or the machine comes before anything is written.
-    const grids = await checkGrids(config);
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
+    // Everything that can refuse the config or the machine comes before anything is written.
+    const real = await openRealMarket(config, log, metrics);
+    if (real) closers.push(() => real.close());
+    const grids = await checkGrids(config, real?.exchange);
     let gauge = (): void => undefined;
     const page: MetricsPage = {
       contentType: registry.contentType,
@@ -92,13 +89,17 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    const processLock = holdProcessLock(database.dsn);
-    closers.push(() => processLock.release());
-    const market = await openSim(config, grids);
-    closers.push(() => market.close());
+    // A dry run stores nothing: what it decided never happened.
+    const file = realExchangeOf(config)?.real.mode === "dry_run" ? ":memory:" : database.dsn;
+    if (file === database.dsn) {
+      const processLock = holdProcessLock(file);
+      closers.push(() => processLock.release());
+    }
+    const market = real ?? (await openSim(config, grids));
+    if (!real) closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage({ type: database.type, file: database.dsn });
+    const opened = await createStorage({ type: database.type, file });
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
@@ -163,7 +164,7 @@ export async function startInstance(
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */
-async function stopInMovingMarket(instance: Instance, market: SimMarket, reason: string): Promise<void> {
+async function stopInMovingMarket(instance: Instance, market: Market, reason: string): Promise<void> {
   const done = new AbortController();
   const idle = {
     isIdle: () => instance.isIdle && !instance.isFlat,
@@ -180,7 +181,7 @@ async function stopInMovingMarket(instance: Instance, market: SimMarket, reason:
   }
 }
 
-async function runMarket(instance: Instance, market: SimMarket, signal: AbortSignal): Promise<void> {
+async function runMarket(instance: Instance, market: Market, signal: AbortSignal): Promise<void> {
   const halt = new AbortController();
   const driving = market.drive(
     { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
@@ -192,36 +193,6 @@ async function runMarket(instance: Instance, market: SimMarket, signal: AbortSig
   });
   await Promise.race([driving, failure]);
   await instance.whenIdle();
-}
-
-async function openSim(config: Config, grids: readonly CheckedGrid[]): Promise<SimMarket> {
-  const { sim } = config.exchanges;
-  const balances = Object.fromEntries(
-    Object.entries(sim.balances).map(([asset, amount]) => [asset, parseMoney(amount)]),
-  );
-  return openSimExchange({
-    name: "sim",
-    account: sim.account,
-    journalFile: sim.journal,
-    balances,
-    symbols: grids.map(simSymbol),
-    requestWindowMs: sim.request_window_ms,
-    settleMs: sim.settle_ms,
-    feeAsset: sim.fee_asset,
-    ...(sim.faults ? { faults: faultOptions(sim.faults) } : {}),
-    ...(sim.crowd ? { crowd: crowdOptions(sim.crowd) } : {}),
-  });
-}
-
-function simSymbol({ instrument, market, candles }: CheckedGrid): SimSymbol {
-  if (market.type === "replay") {
-    invariant(candles !== undefined, "a replay has candles");
-    return { instrument, market: { type: "replay", candles, fill: market.fill } };
-  }
-  const { seed, reversion, step_ms: stepMs } = market;
-  const startPrice = parsePrice(instrument, market.start_price);
-  const stepTicks = parsePrice(instrument, market.step);
-  return { instrument, market: { type: "walk", seed, startPrice, stepTicks, reversion, stepMs } };
 }
 
 function exitMode({ system }: Config): ExitMode {
