@@ -9,6 +9,7 @@ import type { Environment } from "./expand-variables.ts";
 import { expandVariables } from "./expand-variables.ts";
 import type { Finding } from "./path.ts";
 import { formatPath, valueAt } from "./path.ts";
+import { withOriginalNames } from "./original-environment.ts";
 import { readYaml } from "./read-yaml.ts";
 import { REDACTED, isSecretPath } from "./redact-config.ts";
 import type { Config } from "./schema.ts";
@@ -33,7 +34,7 @@ export async function loadConfig(file: string): Promise<Config> {
 
 /** The config in `file`, overridden by this process's environment. Throws as `loadConfig`. */
 export async function loadConfigWithWarnings(file: string): Promise<LoadedConfig> {
-  return parseConfig(await read(file), file, process.env);
+  return parseConfig(await read(file), file, withOriginalNames(process.env));
 }
 
 /**
