@@ -4,12 +4,14 @@ import { Kysely } from "kysely";
 import { setTimeout as pause } from "node:timers/promises";
 import { QuantmeshError } from "../domain/errors.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
+import type { Claim } from "../domain/claim.ts";
+import { ClaimWatch } from "./claim-watch.ts";
 import type { DialectTraits } from "./dialect.ts";
 import type { Schema } from "./schema.ts";
 
-/** How often a transaction is tried that others were in the way of. */
-const ATTEMPTS = 6;
-const PAUSE_MS = 20;
+/** For how long a transaction is tried again that others were in the way of. */
+const PATIENCE_MS = 30_000;
+const LONGEST_PAUSE_MS = 50;
 
 export interface DatabaseParts {
   readonly dialect: Dialect;
@@ -25,6 +27,7 @@ export class Database {
   readonly name: string;
   readonly #db: Kysely<Schema>;
   readonly #incarnation: () => number;
+  readonly #claims = new ClaimWatch();
   readonly #underWay = new Set<Promise<unknown>>();
   #isClosed = false;
 
@@ -45,9 +48,19 @@ export class Database {
     return this.#incarnation();
   }
 
+  /** Remembers that `claim` was taken from the server that answered as `incarnation`. */
+  noteClaim(claim: Claim, incarnation: number): void {
+    this.#claims.note(claim, incarnation);
+  }
+
+  /** False where another server, or the same after a restart, answers than when `claim` was taken. */
+  isOfThisServer(claim: Claim): boolean {
+    return this.#claims.isCurrent(claim, this.#incarnation());
+  }
+
   /** Reads that each stand alone. Throws STORAGE_UNAVAILABLE, or INVARIANT where the schema refuses a row. */
   read<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result> {
-    return this.#run(async () => work(this.#db));
+    return this.#run(() => this.#patiently(() => work(this.#db)));
   }
 
   /**
@@ -73,12 +86,11 @@ export class Database {
 
   /** Reads of one moment: what others write meanwhile is not seen. Throws as `read` does. */
   snapshot<Result>(work: (trx: Transaction<Schema>) => Promise<Result>): Promise<Result> {
-    return this.#run(() => {
-      const transaction = this.#db.transaction().setAccessMode("read only");
-      return this.traits.snapshotsNeedIsolation
-        ? transaction.setIsolationLevel("repeatable read").execute(work)
-        : transaction.execute(work);
-    });
+    const transaction = this.#db.transaction().setAccessMode("read only");
+    const isolated = this.traits.snapshotsNeedIsolation
+      ? transaction.setIsolationLevel("repeatable read")
+      : transaction;
+    return this.#run(() => this.#patiently(() => isolated.execute(work)));
   }
 
   /** Everything that `work` does, on one connection. Throws as `read` does. */
@@ -126,12 +138,14 @@ export class Database {
 
   /** A transaction that the database undid because of others is as if it had never been: it may be tried again. */
   async #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
-    for (let attempt = 1; ; attempt += 1) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (let longestMs = 2; ; longestMs = Math.min(2 * longestMs, LONGEST_PAUSE_MS)) {
       try {
         return await work();
       } catch (error) {
-        if (attempt === ATTEMPTS || this.traits.failureOf(error) !== "contention") throw error;
-        await pause(Math.random() * PAUSE_MS * 2 ** attempt);
+        if (this.traits.failureOf(error) !== "contention" || performance.now() > deadline) throw error;
+        // By chance, so that two do not stay in each other's way.
+        await pause(Math.random() * longestMs);
       }
     }
   }

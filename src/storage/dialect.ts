@@ -22,8 +22,6 @@ export interface DialectTraits {
   readonly undoesSchemaChanges: boolean;
   /** Spells an upsert `on conflict … do update`; otherwise `on duplicate key update`. */
   readonly saysOnConflict: boolean;
-  /** Compares (a, b) with (x, y) by the index over (a, b); otherwise the comparison is spelt out. */
-  readonly comparesRowsByIndex: boolean;
   /** What ends the statement that creates a table. */
   readonly tableOptions: string | undefined;
   /** SQL for the database's own time in milliseconds since 1970, as a whole number. */

@@ -3,23 +3,28 @@ import { randomUUID } from "node:crypto";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
-import type { ClientOrderId } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
+import type { ClientOrderId } from "../domain/ids.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, releaseClaim, requestClaim, takeClaim } from "./claims.ts";
+import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { groupBy } from "./group-by.ts";
+import { insertIfAbsent } from "./insert-if-absent.ts";
 import { insertIntent } from "./insert-intent.ts";
+import { listDays } from "./list-days.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
 import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
+import type { Statements } from "./statements.ts";
+import { compileStatements } from "./statements.ts";
 import type {
+  BotSummary,
   ClaimAnswer,
   ClaimRequest,
-  BotSummary,
   CommitOutcome,
+  DayRow,
   FillRow,
   Intent,
   IntentOutcome,
@@ -31,22 +36,19 @@ import type {
 
 export class KyselyStorage implements Storage {
   readonly #database: Database;
+  readonly #statements: Statements;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#statements = compileStatements(database.compiler, database.traits);
   }
 
   fleetId(): Promise<string> {
     return this.#database.transaction(async (trx) => {
-      const stored = await trx
-        .selectFrom("meta")
-        .select("value")
-        .where("name", "=", "fleet_id")
-        .executeTakeFirst();
-      if (stored) return stored.value;
-      const value = randomUUID();
-      await trx.insertInto("meta").values({ name: "fleet_id", value }).execute();
-      return value;
+      const row = { name: "fleet_id", value: randomUUID() };
+      await insertIfAbsent(trx, this.#database.traits, "meta", row);
+      const stored = trx.selectFrom("meta").select("value").where("name", "=", row.name);
+      return (await stored.executeTakeFirstOrThrow()).value;
     });
   }
 
@@ -56,6 +58,10 @@ export class KyselyStorage implements Storage {
 
   requestClaim(request: ClaimRequest): Promise<ClaimAnswer> {
     return requestClaim(this.#database, request);
+  }
+
+  renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]> {
+    return renewClaims(this.#database, claims, ttlMs);
   }
 
   releaseClaim(claim: Claim): Promise<void> {
@@ -78,7 +84,7 @@ export class KyselyStorage implements Storage {
   }
 
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale"> {
-    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+    return fenced(this.#database, this.#statements, claim, bot.market, async (trx): Promise<"stored"> => {
       await trx.insertInto("bots").values(newBotRow(bot)).execute();
       const slots = bot.slots.map((terms) => newSlotRow(bot, terms));
       for (const rows of chunks(slots)) await trx.insertInto("slots").values(rows).execute();
@@ -91,16 +97,23 @@ export class KyselyStorage implements Storage {
   }
 
   insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome> {
-    return insertIntent(this.#database, claim, bot, intent);
+    return insertIntent(this.#database, this.#statements, claim, bot, intent);
   }
 
   async commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome> {
     if (records.length === 0) return "stored";
     try {
-      return await fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
-        await applyRecords(this.#database, trx, claim, bot, records);
-        return "stored";
-      });
+      return await fenced(
+        this.#database,
+        this.#statements,
+        claim,
+        bot.market,
+        async (trx): Promise<"stored"> => {
+          const writing = { database: this.#database, statements: this.#statements, trx };
+          await applyRecords(writing, claim, bot, records);
+          return "stored";
+        },
+      );
     } catch (error) {
       if (error instanceof DuplicateFill) return "duplicate";
       throw error;
@@ -108,7 +121,7 @@ export class KyselyStorage implements Storage {
   }
 
   saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale"> {
-    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+    return fenced(this.#database, this.#statements, claim, bot.market, async (trx): Promise<"stored"> => {
       await updateBot(trx, bot, { fill_cursor: cursor });
       return "stored";
     });
@@ -229,6 +242,10 @@ export class KyselyStorage implements Storage {
 
   listTrades(query: PageQuery): Promise<readonly TradeRow[]> {
     return this.#database.read((db) => listTrades(db, query));
+  }
+
+  listDays(query: PageQuery): Promise<readonly DayRow[]> {
+    return this.#database.read((db) => listDays(db, query));
   }
 
   ping(): Promise<void> {

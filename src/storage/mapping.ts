@@ -374,3 +374,8 @@ export function wholeMs(at: Instant): number {
 export function amountText(text: string): string {
   return formatDecimal(parseMoney(text));
 }
+
+/** The day of an instant in UTC, `2026-11-20`. */
+export function dayOf(at: Instant): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

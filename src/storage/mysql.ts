@@ -41,7 +41,6 @@ export function mysqlTraits(flavor: MysqlFlavor): DialectTraits {
     snapshotsNeedIsolation: true,
     undoesSchemaChanges: false,
     saysOnConflict: false,
-    comparesRowsByIndex: false,
     tableOptions: `engine = InnoDB default character set utf8mb4 collate ${collation}`,
     nowMs: "cast(floor(unix_timestamp(sysdate(6)) * 1000) as signed)",
     takeSchemaLock: `select get_lock(${SCHEMA_LOCK}, 0) as taken`,

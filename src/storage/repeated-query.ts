@@ -3,7 +3,7 @@ import type { Compilable, CompiledQuery, Kysely, QueryResult } from "kysely";
 import type { Schema } from "./schema.ts";
 
 /** Marks the place of a value in a statement that is compiled before the value is known. */
-class Place {
+export class Place {
   readonly name: string;
 
   constructor(name: string) {
@@ -13,22 +13,28 @@ class Place {
 
 const REPEATED = new WeakSet<object>();
 
+export function markRepeated(query: CompiledQuery): void {
+  REPEATED.add(query.query);
+}
+
 /** True of a query that a RepeatedQuery runs. */
 export function isRepeated(query: CompiledQuery): boolean {
   return REPEATED.has(query.query);
 }
 
 /** One statement with named values; `Values` says which. */
-export class RepeatedQuery<Values extends Readonly<Record<string, unknown>>, Row = unknown> {
+export class RepeatedQuery<Values extends object, Row = unknown> {
   readonly #compiled: CompiledQuery;
-  readonly #names: readonly (string | undefined)[];
+  readonly #names: readonly (keyof Values | undefined)[];
 
   /** `build` gets a stand-in for each value, of the value's type, to put where the value belongs. */
   constructor(names: readonly (keyof Values & string)[], build: (places: Values) => Compilable) {
-    const places = Object.fromEntries(names.map((name) => [name, new Place(name)])) as unknown as Values;
+    const places = Object.fromEntries(names.map((name) => [name, new Place(name)])) as Values;
     this.#compiled = build(places).compile();
-    REPEATED.add(this.#compiled.query);
-    this.#names = this.#compiled.parameters.map((value) => (value instanceof Place ? value.name : undefined));
+    markRepeated(this.#compiled);
+    this.#names = this.#compiled.parameters.map((value) =>
+      value instanceof Place ? (value.name as keyof Values) : undefined,
+    );
   }
 
   run(db: Kysely<Schema>, values: Values): Promise<QueryResult<Row>> {

@@ -12,6 +12,7 @@ export interface Schema {
   readonly fills: FillsTable;
   readonly trades: TradesTable;
   readonly events: EventsTable;
+  readonly daily_totals: DailyTotalsTable;
 }
 
 export interface MetaTable {
@@ -26,7 +27,7 @@ export interface ClaimsTable {
   readonly epoch: number;
   readonly token: string;
   readonly holder: string;
-  /** In the database's time; null where a claim does not expire. */
+  /** In the database's time; null where a claim is nobody's lease, and anybody may take it. */
   readonly expires_at: number | null;
 }
 
@@ -148,4 +149,11 @@ export interface EventsTable {
   readonly type: string;
   /** JSON. */
   readonly detail: string;
+}
+
+/** A bot's totals as they stood at the end of a day. */
+export interface DailyTotalsTable extends TotalsColumns {
+  readonly bot_code: string;
+  /** `2026-11-20` in UTC; empty before the first day that was kept. */
+  readonly day: string;
 }

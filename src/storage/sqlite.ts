@@ -17,7 +17,6 @@ export const SQLITE: DialectTraits = {
   snapshotsNeedIsolation: false,
   undoesSchemaChanges: true,
   saysOnConflict: true,
-  comparesRowsByIndex: true,
   tableOptions: undefined,
   nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
   takeSchemaLock: undefined,
@@ -26,6 +25,7 @@ export const SQLITE: DialectTraits = {
     if (error instanceof BetterSqlite.SqliteError) {
       if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
       if (error.code === "SQLITE_CONSTRAINT_UNIQUE") return "keyConflict";
+      if (error.code.startsWith("SQLITE_BUSY")) return "contention";
       return error.code.startsWith("SQLITE_CONSTRAINT") ? "constraint" : "unavailable";
     }
     return error instanceof Error && CLOSED_MESSAGES.includes(error.message) ? "unavailable" : undefined;
@@ -34,18 +34,20 @@ export const SQLITE: DialectTraits = {
   isAlreadyThere: () => false,
 };
 
-const BUSY_TIMEOUT_MS = 5_000;
+const OPENING_TIMEOUT_MS = 5_000;
 const CACHED_STATEMENTS = 200;
 
 /** The dialect over `file`, or over memory for `:memory:`; missing parent folders are created. */
 export function openSqlite(file: string): SqliteDialect {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
-  const connection = new BetterSqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  const connection = new BetterSqlite(file, { timeout: OPENING_TIMEOUT_MS });
   try {
     connection.pragma("journal_mode = WAL");
     // An intent must be on the disk before its order leaves: FULL syncs the log at every commit.
     connection.pragma("synchronous = FULL");
     connection.pragma("foreign_keys = ON");
+    // SQLite waits for another writer by standing still, and that one may be in this very process: we wait awake.
+    connection.pragma("busy_timeout = 0");
   } catch (error) {
     connection.close();
     throw error;

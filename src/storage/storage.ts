@@ -112,14 +112,37 @@ export interface BotSummary {
   readonly workingOrders: number;
 }
 
+/** What one bot did on one day; amounts are exact decimal text. */
+export interface DayRow {
+  readonly cursor: string;
+  /** `2026-11-20` in UTC; undefined: all before the first day that was kept. A late fill counts when it was stored. */
+  readonly day: string | undefined;
+  readonly bot: string;
+  readonly symbol: string;
+  readonly fills: number;
+  readonly trades: number;
+  readonly gridProfit: string;
+  readonly inventorySells: number;
+  readonly inventoryPnl: string;
+  readonly fees: string;
+  readonly cashFlow: string;
+  /** At the end of the day. */
+  readonly position: string;
+}
+
 /**
  * Everything durable. All methods throw STORAGE_UNAVAILABLE where the database cannot be asked or its answer is
- * lost; the caller then does not know whether a write happened.
+ * lost. Of the error of a write, `isOutcomeUnknown` says whether it may have happened; then the market must be claimed
+ * anew before anything is believed. So must it where another server answers than before, or the same after a restart:
+ * writes under older claims throw STORAGE_UNAVAILABLE from then on.
  */
 export interface Storage {
   /** The fleet's id, drawn once and kept in the database for ever. */
   fleetId(): Promise<string>;
-  /** Takes the market: a new epoch, one above the last, and a fresh token. In `solo` nobody else can hold it. */
+  /**
+   * Takes the market, whoever holds it: a new epoch, one above the last, and a fresh token. It is no lease; anybody may
+   * take it over. For an instance that is alone.
+   */
   claim(market: MarketKey, holder: string): Promise<Claim>;
   /**
    * Takes the market as a lease if it was never claimed, was released, has expired by the database's clock, or its
@@ -127,6 +150,11 @@ export interface Storage {
    * if it names this holder: a holder's name must be new for each process.
    */
   requestClaim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /**
+   * Lets leases last for `ttlMs` from now, by the database's clock; returns those that are still held. A lease that
+   * ended and that nobody took meanwhile is held again. A permit counts from the moment before the call.
+   */
+  renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]>;
   /** Frees the market at once; no write under the claim passes any more. Nothing where it is not the newest. */
   releaseClaim(claim: Claim): Promise<void>;
   findBot(market: MarketKey): Promise<Bot | undefined>;
@@ -151,6 +179,8 @@ export interface Storage {
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]>;
   listFills(query: PageQuery): Promise<readonly FillRow[]>;
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
+  /** Each bot's days on which it traded, newest first. */
+  listDays(query: PageQuery): Promise<readonly DayRow[]>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -6,6 +6,8 @@ import type { Bot } from "../../src/domain/grid.ts";
 import { instant, slotNumber } from "../../src/domain/ids.ts";
 import type { StoreRecord } from "../../src/domain/records.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { describeStorageDays } from "./describe-storage-days.ts";
+import { describeStorageLeases } from "./describe-storage-leases.ts";
 import { describeStorageLists } from "./describe-storage-lists.ts";
 import { describeStorageRoundTrip } from "./describe-storage-round-trip.ts";
 import {
@@ -433,7 +435,9 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
       });
     });
 
+    describeStorageLeases(() => ({ storage, bot, open: () => database.open() }));
     describeStorageLists(() => ({ storage, claim, bot }));
+    describeStorageDays(() => ({ storage, claim, bot }));
     describeStorageRoundTrip(() => storage);
   });
 }

@@ -26,9 +26,17 @@ describeStorage("sqlite", async () => {
 describeOnServer("postgres", "postgresql", startPostgres);
 describeOnServer("mariadbd", "mariadb", startMariadb);
 
-const EMPTY_TABLES = ["events", "trades", "fills", "orders", "slots", "bots", "claims", "meta"].map(
-  (table) => `delete from ${table}`,
-);
+const EMPTY_TABLES = [
+  "daily_totals",
+  "events",
+  "trades",
+  "fills",
+  "orders",
+  "slots",
+  "bots",
+  "claims",
+  "meta",
+].map((table) => `delete from ${table}`);
 
 /** One server and one schema for all cases: each leaves its tables empty. */
 function describeOnServer(program: ServerProgram, name: string, start: () => Promise<DatabaseServer>): void {

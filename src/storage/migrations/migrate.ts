@@ -7,6 +7,7 @@ import type { Database } from "../database.ts";
 import type { DialectTraits } from "../dialect.ts";
 import type { Schema } from "../schema.ts";
 import { initial } from "./0001-initial.ts";
+import { dailyTotals } from "./0002-daily-totals.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
@@ -18,7 +19,10 @@ const SCHEMA_LOCK_PAUSE_MS = 50;
 const MIGRATIONS: readonly {
   readonly name: string;
   readonly create: (traits: DialectTraits) => SchemaChange;
-}[] = [{ name: "0001-initial", create: initial }];
+}[] = [
+  { name: "0001-initial", create: initial },
+  { name: "0002-daily-totals", create: dailyTotals },
+];
 
 /** The version of the schema that this code works with. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
