@@ -1,12 +1,10 @@
 /** `quantmesh bots|orders|fills|trades`: what is stored, read beside a running instance. */
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import { formatMoney } from "../domain/amounts.ts";
-import { QuantmeshError } from "../domain/errors.ts";
 import { formatQuantity } from "../domain/instrument.ts";
-import { createStorage } from "../storage/create-storage.ts";
 import type { BotSummary, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
+import { openExisting } from "./open-existing.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
@@ -111,14 +109,7 @@ function addListing<Row>(
     .option("-n, --limit <rows>", "at most so many rows", parseWholeNumber("--limit"), 50)
     .option("--json", "one JSON array")
     .action(async (options: Options) => {
-      const { dsn } = (await loadConfig(options.config)).database;
-      if (!existsSync(dsn)) {
-        throw new QuantmeshError(
-          "CONFIG_INVALID",
-          `there is no database at ${dsn} yet: start an instance with \`quantmesh run -c ${options.config}\``,
-        );
-      }
-      const storage = await createStorage({ type: "sqlite", file: dsn });
+      const storage = await openExisting(await loadConfig(options.config), options.config);
       try {
         print(await listing.read(storage, options), listing, options);
       } finally {

@@ -1,5 +1,4 @@
 /** The commands and options of `quantmesh`. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
@@ -8,6 +7,7 @@ import { addExchangesCommand } from "./exchanges-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
+import { readVersion } from "./version.ts";
 
 interface RootOptions {
   readonly config?: string;
@@ -60,9 +60,4 @@ export function createProgram(): Command {
 function inheritSettings(from: Command, command: Command): void {
   command.copyInheritedSettings(from);
   for (const child of command.commands) inheritSettings(from, child);
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -2,8 +2,6 @@
 import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
-import { soloClaims } from "../coordination/claims.ts";
-import { SOLO_PERMIT } from "../coordination/permit.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
 import type { Log } from "../domain/log.ts";
@@ -18,11 +16,14 @@ import { Activity } from "../runner/activity.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
 import { createStorage } from "../storage/create-storage.ts";
+import { parseDsn } from "../storage/dsn.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import type { Fleet } from "./open-fleet.ts";
+import { openFleet } from "./open-fleet.ts";
 import type { Market } from "./open-market.ts";
 import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
 
@@ -43,6 +44,7 @@ export interface PortWrappers {
 
 export interface RunningInstance {
   readonly instance: Instance;
+  readonly fleet: Fleet;
   readonly market: Market;
   readonly grids: readonly CheckedGrid[];
   /** Where /metrics and /health are; undefined where the web server is off. */
@@ -90,16 +92,17 @@ export async function startInstance(
       : undefined;
     if (http) closers.push(() => http.close());
     // A dry run stores nothing: what it decided never happened.
-    const file = realExchangeOf(config)?.real.mode === "dry_run" ? ":memory:" : database.dsn;
-    if (file === database.dsn) {
-      const processLock = holdProcessLock(file);
+    const dsn = realExchangeOf(config)?.real.mode === "dry_run" ? ":memory:" : database.dsn;
+    const address = parseDsn(dsn, dsn === ":memory:" ? "sqlite" : database.type);
+    if (address.type === "sqlite" && address.file !== ":memory:") {
+      const processLock = holdProcessLock(address.file);
       closers.push(() => processLock.release());
     }
     const market = real ?? (await openSim(config, grids));
     if (!real) closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage({ type: database.type, file });
+    const opened = await createStorage(address);
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
@@ -110,6 +113,10 @@ export async function startInstance(
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
+    const fleetId = await storage.fleetId();
+    const fleet = await openFleet(config, { storage, exchange, clock: market.clock, log, metrics });
+    closers.push(() => fleet.close());
+    if (config.coordination.mode === "dynamic") parts.set("coordination", () => fleet.ping());
 
     const instance = new Instance(
       {
@@ -117,13 +124,13 @@ export async function startInstance(
         storage,
         lock,
         clock: market.clock,
-        claims: soloClaims(storage, config.instance.id),
-        permit: SOLO_PERMIT,
+        claims: fleet.claims,
+        permit: fleet.permit,
         log,
         metrics,
         activity: new Activity(),
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
-        fleet: await storage.fleetId(),
+        fleet: fleetId,
         lockBackend: lockConfig.type,
         lockTtlMs: lockConfig.default_ttl * 1000,
         exit: exitMode(config),
@@ -137,20 +144,21 @@ export async function startInstance(
       })),
     );
     gauge = () => instance.gauge();
-    await instance.start();
+    await fleet.start(instance);
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
       "instance.started",
     );
     return {
       instance,
+      fleet,
       market,
       grids,
       url: http?.url,
-      run: async (signal) => runMarket(instance, market, signal),
+      run: async (signal) => runMarket(instance, market, fleet.failed, signal),
       close: async (reason) => {
         try {
-          if (exitMode(config) === "leave") await instance.stop(reason);
+          if (exitMode(config) === "leave") await fleet.leave(reason);
           else await stopInMovingMarket(instance, market, reason);
         } finally {
           await closeAll();
@@ -181,13 +189,18 @@ async function stopInMovingMarket(instance: Instance, market: Market, reason: st
   }
 }
 
-async function runMarket(instance: Instance, market: Market, signal: AbortSignal): Promise<void> {
+async function runMarket(
+  instance: Instance,
+  market: Market,
+  failed: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   const halt = new AbortController();
   const driving = market.drive(
     { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
     AbortSignal.any([signal, halt.signal]),
   );
-  const failure = instance.allFailed().then((error) => {
+  const failure = failed.then((error) => {
     halt.abort();
     throw error;
   });

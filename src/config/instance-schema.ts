@@ -6,12 +6,7 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MAX_TTL_SECONDS = 3600;
 
 export const databaseSchema = section({
-  type: choice(["sqlite"], {
-    postgres: 'database type "postgres" is not available in this version; use sqlite',
-    mysql: 'database type "mysql" is not available in this version; use sqlite',
-  })
-    .default("sqlite")
-    .describe("Kind of database."),
+  type: choice(["sqlite", "postgres", "mysql"]).default("sqlite").describe("Kind of database."),
   dsn: text()
     .default("./data/quantmesh.db")
     .describe("Path of the database file; a relative path starts at the current working directory."),

@@ -57,6 +57,8 @@ export interface Owner {
   lost(reason: string): void;
   /** A peer has let go of these symbols. */
   released(symbols: readonly string[]): void;
+  /** An operator wants this instance to give everything away. */
+  drainAsked(): void;
   /** This process must end. */
   failed(error: unknown): void;
 }
@@ -243,9 +245,8 @@ export class Coordinator {
     this.#noteSeats();
     this.#watchPeers();
     this.#assignSymbols();
-    if (this.#view.drains.get(me.id) === me.incarnation && !this.#isDraining) {
-      this.drain().catch((error: unknown) => this.#options.log.warn({ error }, "coordination.drain_failed"));
-    }
+    if (this.#view.drains.get(me.id) === me.incarnation && !this.#isDraining)
+      this.#options.owner.drainAsked();
     this.#act();
   }
 

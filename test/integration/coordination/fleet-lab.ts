@@ -95,6 +95,7 @@ export class FleetLab {
           losses.push(reason);
         },
         released: () => undefined,
+        drainAsked: () => undefined,
         failed: (error) => failures.push(error),
       },
     });
