@@ -7,6 +7,7 @@ import { addExchangesCommand } from "./exchanges-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
+import { addVenueCommand } from "./venue-command.ts";
 import { readVersion } from "./version.ts";
 
 interface RootOptions {
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   addConfigCommands(program);
   addListCommands(program);
   addExchangesCommand(program);
+  addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
 }

@@ -59,8 +59,8 @@ export function toInstrument(
     lotSize,
     minQuantity: roundedUp(least("amount") ?? lotSize, lotSize),
     minNotional: least("cost") ?? "0",
-    makerFee: fees.maker,
-    takerFee: fees.taker,
+    makerFee: plain(fees.maker),
+    takerFee: plain(fees.taker),
   });
 }
 

@@ -11,6 +11,7 @@ import type { MarketHint } from "../exchange.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import { breakSockets } from "./ccxt-client.ts";
 import { Expected } from "./expected-orders.ts";
+import { describeCall } from "./failures.ts";
 import { withinLimit } from "./within-limit.ts";
 
 export interface StreamTimes {
@@ -35,6 +36,8 @@ export const STREAM_TIMES: StreamTimes = {
 
 const OPEN_LIMIT_MS = 10_000;
 const CHECK_MS = 500;
+/** A stream that has just been opened tells a price by then, or is asked by REST. */
+const FIRST_PRICE_MS = 2_000;
 
 export interface StreamParts {
   readonly exchange: string;
@@ -103,7 +106,8 @@ export class CcxtStreams {
       const now = clock.monotonic();
       watched = {
         listeners: new Set(),
-        heardAt: now,
+        // What happened before the stream is open is soon asked for.
+        heardAt: now - this.#parts.times.staleAfterMs + FIRST_PRICE_MS,
         askedAt: now,
         streamed: undefined,
         isStale: false,
@@ -156,7 +160,7 @@ export class CcxtStreams {
         ]);
       } catch (error) {
         if (this.#isClosed) return;
-        log.warn({ exchange, error: nameOf(error) }, "stream.lost");
+        log.warn({ exchange, reason: describeCall("stream", error) }, "stream.lost");
       } finally {
         opening.abort();
       }
@@ -193,7 +197,7 @@ export class CcxtStreams {
         tell(watched, { kind: "tick", price, at });
       } catch (error) {
         if (this.#isClosed) return;
-        log.warn({ exchange, symbol, error: nameOf(error) }, "stream.lost");
+        log.warn({ exchange, symbol, reason: describeCall("stream", error) }, "stream.lost");
         watched.heardAt = Number.NEGATIVE_INFINITY;
         await this.#pause(delay);
         delay = Math.min(delay * 2, times.longestRetryMs);
@@ -289,7 +293,7 @@ export class CcxtStreams {
       watched.streamed = undefined;
       breakSockets(client);
     } catch (error) {
-      log.warn({ exchange, symbol, error: nameOf(error) }, "stream.poll_failed");
+      log.warn({ exchange, symbol, reason: describeCall("price", error) }, "stream.poll_failed");
     }
   }
 
@@ -322,9 +326,4 @@ export class CcxtStreams {
 
 function tell({ listeners }: Watched, hint: MarketHint): void {
   for (const listen of [...listeners]) listen(hint);
-}
-
-/** ccxt's messages may hold an address with its signature. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.constructor.name : "unknown";
 }

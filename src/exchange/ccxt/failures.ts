@@ -26,5 +26,6 @@ export function describeCall(call: string, error: unknown): string {
     const said = error.code === undefined ? "" : ` ${error.code} ${error.message}`;
     return `${call}: HTTP ${error.status}${said}`;
   }
+  if (error instanceof QuantmeshError) return `${call}: ${error.message}`;
   return `${call}: ${error instanceof Error ? error.constructor.name : "failed"}`;
 }

@@ -50,6 +50,18 @@ export class Ledger {
       .sort((a, b) => (a.asset < b.asset ? -1 : 1));
   }
 
+  /** Replaces what there is. */
+  set(account: string, asset: string, free: Money, locked: Money): void {
+    Object.assign(this.#balance(account, asset), { free, locked });
+  }
+
+  /** Every balance of every account. */
+  entries(): readonly (AssetBalance & { readonly account: string })[] {
+    return [...this.#accounts].flatMap(([account, assets]) =>
+      [...assets].map(([asset, { free, locked }]) => ({ account, asset, free, locked })),
+    );
+  }
+
   #balance(account: string, asset: string): { free: Money; locked: Money } {
     let assets = this.#accounts.get(account);
     if (!assets) this.#accounts.set(account, (assets = new Map()));

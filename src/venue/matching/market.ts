@@ -1,10 +1,11 @@
 /** One market of a venue: its book, its price, and the orders of each account in it. */
-import type { Money, PriceTicks } from "../../domain/amounts.ts";
-import { money, subtractLots } from "../../domain/amounts.ts";
+import type { FeeRate, Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import { addLots, feeOn, money, subtractLots } from "../../domain/amounts.ts";
+import { divideUp } from "../../domain/decimal.ts";
 import type { Instant, Side } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
 import { BookOrder, OrderBook } from "./book.ts";
-import type { FillRule } from "./commands.ts";
+import type { FeeAsset, FillRule } from "./commands.ts";
 import type { Filters } from "./filters.ts";
 import type { VenueOrder } from "./order-history.ts";
 import { OrderHistory } from "./order-history.ts";
@@ -77,9 +78,39 @@ function isCrossed(limit: number, isBuy: boolean, price: number, fill: FillRule)
 
 const NONE: readonly VenueOrder[] = [];
 
+/** All that rests at one price. */
+export interface PriceLevel {
+  readonly price: PriceTicks;
+  readonly quantity: QuantityLots;
+}
+
+/** The best `limit` levels of one side, best first. */
+export function levelsOf({ book }: Market, isBuy: boolean, limit: number): readonly PriceLevel[] {
+  const levels: { price: PriceTicks; quantity: QuantityLots }[] = [];
+  for (const { owner, remaining } of book.inPriority(isBuy)) {
+    const last = levels[levels.length - 1];
+    if (last?.price === owner.price) last.quantity = addLots(last.quantity, remaining as QuantityLots);
+    else if (levels.length === limit) break;
+    else levels.push({ price: owner.price, quantity: remaining as QuantityLots });
+  }
+  return levels;
+}
+
 /** The asset that an order of this side pays with. */
 export function assetSpent(instrument: Instrument, side: Side): string {
   return side === "buy" ? instrument.quote : instrument.base;
+}
+
+/** What fees are taken from, and what they are multiples of. */
+export interface FeeRule {
+  readonly asset: FeeAsset;
+  readonly step: Money;
+}
+
+/** The fee on `amount`, rounded up to the next step. */
+export function feeIn({ step }: FeeRule, amount: Money, rate: FeeRate): Money {
+  const fee = feeOn(amount, rate);
+  return step === 1n ? fee : money(divideUp(fee, step) * step);
 }
 
 export function times(amount: Money, count: number): Money {

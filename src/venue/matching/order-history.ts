@@ -87,6 +87,11 @@ export class OrderHistory {
     return [...this.#open];
   }
 
+  /** All that is kept: orders in the order of their acceptance where the past is kept, fills in that of their ids. */
+  entries(): { readonly orders: Iterable<VenueOrder>; readonly fills: readonly Execution[] } {
+    return { orders: this.#keepsPast ? this.#orders : this.#open, fills: this.#fills };
+  }
+
   /** Orders created at or after `since`; time never runs backwards, so they are the last ones. */
   ordersSince(since: Instant): readonly VenueOrder[] {
     return this.#orders.slice(firstIndex(this.#orders, (order) => order.createdAt >= since));

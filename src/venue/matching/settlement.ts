@@ -1,31 +1,36 @@
 /** What a trade and the end of an order do to balances, orders and fills, and who is told of it. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { addLots, addMoney, feeOn, subtractLots, subtractMoney } from "../../domain/amounts.ts";
+import { addLots, addMoney, subtractLots, subtractMoney } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { Instant } from "../../domain/ids.ts";
 import { notional } from "../../domain/instrument.ts";
-import type { FeeAsset, VenueEvent } from "./commands.ts";
+import type { VenueEvent } from "./commands.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Market } from "./market.ts";
-import { assetSpent, historyOf, times } from "./market.ts";
+import type { FeeRule, Market } from "./market.ts";
+import { assetSpent, feeIn, historyOf, times } from "./market.ts";
 import type { VenueOrder, VenueOrderStatus } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 
 export class Settlement {
   readonly #ledger: Ledger;
-  readonly #feeAsset: FeeAsset;
+  readonly #fees: FeeRule;
   readonly #listen: (event: VenueEvent) => void;
   #trades = 0;
 
-  constructor(ledger: Ledger, feeAsset: FeeAsset, listen: (event: VenueEvent) => void) {
+  constructor(ledger: Ledger, fees: FeeRule, listen: (event: VenueEvent) => void) {
     this.#ledger = ledger;
-    this.#feeAsset = feeAsset;
+    this.#fees = fees;
     this.#listen = listen;
   }
 
   /** How many trades there were, in all markets. */
   get trades(): number {
     return this.#trades;
+  }
+
+  /** Goes on counting from `trades`. */
+  resume(trades: number): void {
+    this.#trades = trades;
   }
 
   /** Takes a new order into its account's history, and locks what it may spend. */
@@ -78,8 +83,8 @@ export class Settlement {
     const value = notional(instrument, price, quantity);
     const rate = liquidity === "maker" ? instrument.makerFee : instrument.takerFee;
     const lots = times(instrument.lotSize, quantity);
-    const feeInBase = side === "buy" && this.#feeAsset === "base";
-    const fee = feeOn(feeInBase ? lots : value, rate);
+    const feeInBase = side === "buy" && this.#fees.asset === "base";
+    const fee = feeIn(this.#fees, feeInBase ? lots : value, rate);
     this.#ledger.unlock(account, assetSpent(instrument, side), lockOf(order, quantity));
     if (side === "sell") {
       this.#ledger.debit(account, base, lots);

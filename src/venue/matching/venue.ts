@@ -1,6 +1,6 @@
 /** The exchange core: accounts, orders, matching and fees. Deterministic; time is an argument, there is no I/O. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { ZERO_LOTS, ZERO_MONEY, subtractLots } from "../../domain/amounts.ts";
+import { ZERO_LOTS, ZERO_MONEY, money, subtractLots } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
@@ -12,13 +12,15 @@ import type { CancelCommand, CancelResult, FillRule, PlaceCommand, PlaceResult }
 import type { Portion, VenueOptions } from "./commands.ts";
 import type { AssetBalance } from "./ledger.ts";
 import { Ledger } from "./ledger.ts";
-import type { Market } from "./market.ts";
-import { assetSpent, createMarket, crossedOrders, historyOf, rest } from "./market.ts";
+import type { FeeRule, Market, PriceLevel } from "./market.ts";
+import { assetSpent, createMarket, crossedOrders, historyOf, levelsOf, rest } from "./market.ts";
 import type { OrderHistory, OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
 import { planTake, takesAll } from "./plan-take.ts";
 import { Settlement } from "./settlement.ts";
+import type { VenueState } from "./venue-state.ts";
+import { restoreMarket, stateOfMarket } from "./venue-state.ts";
 
 /** Commands and reads of one exchange. Its time is the latest that it was told and never runs backwards. */
 export class Venue {
@@ -26,13 +28,15 @@ export class Venue {
   readonly #markets = new Map<string, Market>();
   readonly #ledger = new Ledger();
   readonly #settlement: Settlement;
+  readonly #fees: FeeRule;
   #now: Instant = instant(0);
   #lastOrderId = 0;
 
   constructor(options: VenueOptions) {
     const { instruments, filters, forgotten = new Set(), listen = () => undefined } = options;
     this.#options = options;
-    this.#settlement = new Settlement(this.#ledger, options.feeAsset ?? "quote", listen);
+    this.#fees = { asset: options.feeAsset ?? "quote", step: options.feeStep ?? money(1n) };
+    this.#settlement = new Settlement(this.#ledger, this.#fees, listen);
     for (const instrument of instruments) {
       const { symbol } = instrument;
       this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}, forgotten));
@@ -126,6 +130,33 @@ export class Venue {
     return this.#market(symbol).book.best(isBuy)?.owner.price;
   }
 
+  /** The best `limit` price levels of one side of the book, best first. */
+  levels(symbol: string, isBuy: boolean, limit: number): readonly PriceLevel[] {
+    return levelsOf(this.#market(symbol), isBuy, limit);
+  }
+
+  /** Everything that a venue of the same options needs to go on as this one. */
+  state(): VenueState {
+    return {
+      now: this.#now,
+      lastOrderId: this.#lastOrderId,
+      trades: this.trades,
+      balances: this.#ledger.entries(),
+      markets: [...this.#markets.values()].map(stateOfMarket),
+    };
+  }
+
+  /** Goes on from `state`; for a venue in which nobody has ordered anything yet. */
+  restore(state: VenueState): void {
+    this.#now = state.now;
+    this.#lastOrderId = state.lastOrderId;
+    this.#settlement.resume(state.trades);
+    for (const { account, asset, free, locked } of state.balances) {
+      this.#ledger.set(account, asset, free, locked);
+    }
+    for (const market of state.markets) restoreMarket(this.#market(market.symbol), market);
+  }
+
   /** The newest order with this client id, open or closed. */
   findByClientId(account: string, symbol: string, id: ClientOrderId): OrderView | undefined {
     const order = this.#history(account, symbol).byClientId(id);
@@ -184,9 +215,9 @@ export class Venue {
     const take = planTake(market.book, marketPrice, command, selfTrade);
     const refusal = refusalOf(market, command, take, history.open);
     if (refusal) return { refusal };
-    const lockPerLot = lockPerLotOf(market.instrument, command);
+    const lockPerLot = lockPerLotOf(market.instrument, command, this.#fees);
     const spent = assetSpent(market.instrument, command.side);
-    const needed = fundsNeeded(market.instrument, command, take, lockPerLot);
+    const needed = fundsNeeded(market.instrument, command, take, lockPerLot, this.#fees);
     if (needed > this.#ledger.free(command.account, spent)) {
       return { refusal: refused("insufficient_funds", `not enough ${spent}`) };
     }
