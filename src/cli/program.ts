@@ -34,20 +34,18 @@ export function createProgram(): Command {
           `unknown command "${unknown}" (quantmesh -h shows the commands)`,
         );
       }
-      if (options.standby) {
-        throw new QuantmeshError(
-          "CONFIG_INVALID",
-          "--standby is not available in this version: it needs a fleet",
-        );
-      }
-      if (options.config === undefined) return program.help({ error: true });
-      await runCommand(options.config);
+      const file = options.config ?? process.env["CONFIG_PATH"];
+      if (!file) return program.help({ error: true });
+      await runCommand(file, { standby: options.standby ?? false });
     });
   program
     .command("run")
     .description("start an instance and trade until Ctrl-C, or until a replay ends")
-    .requiredOption("-c, --config <file>", "config file (YAML or JSON)")
-    .action(async (options: { readonly config: string }) => runCommand(options.config));
+    .requiredOption("-c, --config <file>", "config file (YAML or JSON)", process.env["CONFIG_PATH"])
+    .option("--standby", "start as a hot standby")
+    .action(async ({ config, standby = false }: { readonly config: string; readonly standby?: boolean }) =>
+      runCommand(config, { standby }),
+    );
   addBacktestCommand(program);
   addPlanCommand(program);
   addConfigCommands(program);

@@ -5,8 +5,12 @@ import { LiveStatus } from "./live-status.ts";
 import { startInstance } from "./run-instance.ts";
 import { formatSummaries, summarizeBot } from "./summary.ts";
 
-export async function runCommand(file: string): Promise<void> {
-  const { config, warnings } = await loadConfigWithWarnings(file);
+export async function runCommand(
+  file: string,
+  { standby = false }: { readonly standby?: boolean } = {},
+): Promise<void> {
+  const env = standby ? { ...process.env, STANDBY_MODE: "true" } : process.env;
+  const { config, warnings } = await loadConfigWithWarnings(file, env);
   const isTerminal = process.stdout.isTTY;
   const status = isTerminal ? new LiveStatus(process.stdout) : undefined;
   const log = createLog({ level: config.system.log_level, ...(status ? { stream: status } : {}) });

@@ -32,9 +32,12 @@ export async function loadConfig(file: string): Promise<Config> {
   return (await loadConfigWithWarnings(file)).config;
 }
 
-/** The config in `file`, overridden by this process's environment. Throws as `loadConfig`. */
-export async function loadConfigWithWarnings(file: string): Promise<LoadedConfig> {
-  return parseConfig(await readConfigFile(file), file, withOriginalNames(process.env));
+/** The config in `file`, overridden by the environment. Throws as `loadConfig`. */
+export async function loadConfigWithWarnings(
+  file: string,
+  env: Environment = process.env,
+): Promise<LoadedConfig> {
+  return parseConfig(await readConfigFile(file), file, withOriginalNames(env));
 }
 
 /**

@@ -30,8 +30,9 @@ const CONNECTION_OPTIONS = {
   "grpc.initial_reconnect_backoff_ms": 50,
   "grpc.min_reconnect_backoff_ms": 50,
   "grpc.max_reconnect_backoff_ms": 500,
-  "grpc.keepalive_time_ms": 2000,
-  "grpc.keepalive_timeout_ms": 1000,
+  // etcd ends a connection that is pinged more often than each 5 s.
+  "grpc.keepalive_time_ms": 6000,
+  "grpc.keepalive_timeout_ms": 2000,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.use_local_subchannel_pool": 1,
 };

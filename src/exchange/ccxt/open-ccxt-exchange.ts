@@ -8,6 +8,7 @@ import type { Metrics } from "../../domain/metrics.ts";
 import type { MarketHint } from "../exchange.ts";
 import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
+import type { WindowLimit } from "../limits/sliding-window.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
@@ -40,6 +41,8 @@ export interface CcxtOptions {
   /** Asked of the exchange unless given. */
   readonly fees?: Fees | undefined;
   readonly limits?: TradingLimits & { readonly maxOrdersPerMinute: number | undefined };
+  /** What the server allows, where it is not what the exchange documents. */
+  readonly mostOf?: (limit: WindowLimit) => number | undefined;
   /** How many instances use the exchange from one address without knowing of each other. */
   readonly instances?: number;
   readonly clock: Clock;
@@ -98,7 +101,8 @@ async function build(
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
-  const budget = new RequestBudget(clock, [...dialect.limits, ...own], instances);
+  const documented = dialect.limits.map((limit) => ({ ...limit, most: options.mostOf?.(limit) ?? limit.most }));
+  const budget = new RequestBudget(clock, [...documented, ...own], instances);
   const time = new OffsetClock(clock, name, log, metrics);
   const noteHeaders = (headers: CcxtRecord): void => {
     for (const { limit, used } of dialect.usedOf(headers)) budget.noteUsed(limit, used);
