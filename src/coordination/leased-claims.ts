@@ -1,5 +1,6 @@
 /** Claims in mode `static`: each claim row is a lease in the database's time, renewed together with all others. */
 import type { Claim, MarketKey } from "../domain/claim.ts";
+import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
@@ -54,22 +55,20 @@ export class LeasedClaims implements Claims, Permit {
 
   async take(market: MarketKey, signal: AbortSignal): Promise<Claim> {
     const { storage, holder, clock, log, ttlMs } = this.#options;
+    let replaced: { readonly replaces?: number } = {};
     for (;;) {
       if (signal.aborted) throw new QuantmeshError("LEASE_LOST", `${market.symbol} is no longer wanted`);
       const sent = clock.monotonic();
-      const answer = await storage.requestClaim({ market, holder, ttlMs });
+      const [answer] = await storage.requestClaims([{ market, holder, ttlMs, ...replaced }]);
+      invariant(answer !== undefined, "a request has an answer");
       if (answer.kind === "claimed") {
         this.#hold(answer.claim, sent);
         return answer.claim;
       }
-      if (answer.holder === holder) {
-        // Our own of before, whose answer was lost.
-        const again = await storage.requestClaim({ market, holder, ttlMs, replaces: answer.epoch });
-        if (again.kind === "claimed") {
-          this.#hold(again.claim, sent);
-          return again.claim;
-        }
-      }
+      // Our own of before: its answer was lost, or the bot is started anew.
+      const isOurs = answer.holder === holder && replaced.replaces !== answer.epoch;
+      replaced = isOurs ? { replaces: answer.epoch } : {};
+      if (isOurs) continue;
       log.info(
         { symbol: market.symbol, holder: answer.holder, expiresInMs: answer.expiresInMs },
         "claim.held",

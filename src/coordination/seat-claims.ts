@@ -2,7 +2,7 @@
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Clock } from "../domain/clock.ts";
 import { QuantmeshError } from "../domain/errors.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { ClaimAnswer, ClaimRequest, Storage } from "../storage/storage.ts";
 import type { Claims } from "./claims.ts";
 import type { Permit } from "./permit.ts";
 import { WakeUps } from "./wake-ups.ts";
@@ -23,12 +23,26 @@ const FOR_EVER_MS = 100 * 365 * 86_400_000;
 /** How often the claim is looked at beside what its holder says, ms. */
 const LOOK_MS = 200;
 
+interface HeldClaim {
+  readonly holder: string;
+  readonly epoch: number;
+}
+
+interface Asked {
+  readonly request: ClaimRequest;
+  readonly resolve: (answer: ClaimAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class SeatClaims implements Claims {
   readonly #storage: Storage;
   readonly #holder: string;
   readonly #clock: Clock;
   readonly #fleet: SeatKnowledge;
   readonly #wakeUps: WakeUps;
+  /** What a standby has read of others' claims: the first guess of a takeover. */
+  readonly #known = new Map<string, HeldClaim>();
+  #asked: Asked[] = [];
 
   constructor(storage: Storage, holder: string, clock: Clock, fleet: SeatKnowledge) {
     this.#storage = storage;
@@ -56,6 +70,13 @@ export class SeatClaims implements Claims {
     }
   }
 
+  /** Reads who holds what, so that a takeover need not ask first. */
+  async warm(): Promise<void> {
+    this.#known.clear();
+    for (const { symbol, holder, epoch } of await this.#storage.listClaims())
+      this.#known.set(symbol, { holder, epoch });
+  }
+
   async release(claim: Claim): Promise<void> {
     await this.#storage.releaseClaim(claim);
   }
@@ -65,14 +86,43 @@ export class SeatClaims implements Claims {
     this.#wakeUps.wake(symbols);
   }
 
+  /** Asks together with everything else that is asked for now: a takeover is one transaction. */
   async #tryTake(market: MarketKey, patience: number): Promise<Claim | undefined> {
-    const request = { market, holder: this.#holder, ttlMs: FOR_EVER_MS };
-    const answer = await this.#storage.requestClaim(request);
+    const known = this.#known.get(market.symbol);
+    const answer = await this.#ask(market, known);
     if (answer.kind === "claimed") return answer.claim;
     const { holder, epoch } = answer;
-    const isVoid = holder === this.#holder || !this.#fleet.hasSeat(holder);
-    if (!isVoid && this.#clock.monotonic() < patience) return undefined;
-    const replaced = await this.#storage.requestClaim({ ...request, replaces: epoch });
-    return replaced.kind === "claimed" ? replaced.claim : undefined;
+    this.#known.delete(market.symbol);
+    if (!this.#isVoid(holder) && this.#clock.monotonic() < patience) return undefined;
+    const again = await this.#ask(market, { holder, epoch }, true);
+    return again.kind === "claimed" ? again.claim : undefined;
+  }
+
+  #isVoid(holder: string): boolean {
+    return holder === this.#holder || !this.#fleet.hasSeat(holder);
+  }
+
+  #ask(market: MarketKey, known: HeldClaim | undefined, isOverruled = false): Promise<ClaimAnswer> {
+    const replaces = known && (isOverruled || this.#isVoid(known.holder)) ? { replaces: known.epoch } : {};
+    const request: ClaimRequest = { market, holder: this.#holder, ttlMs: FOR_EVER_MS, ...replaces };
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ request, resolve, reject });
+      if (this.#asked.length === 1) this.#clock.after(0, () => void this.#askAll());
+    });
+  }
+
+  async #askAll(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = [];
+    try {
+      const answers = await this.#storage.requestClaims(asked.map(({ request }) => request));
+      for (const [index, { resolve, reject }] of asked.entries()) {
+        const answer = answers[index];
+        if (answer) resolve(answer);
+        else reject(new QuantmeshError("INVARIANT", "a request has no answer"));
+      }
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
   }
 }

@@ -34,13 +34,10 @@ export async function openBot(ports: RunnerPorts, setup: BotSetup, signal: Abort
   const { storage, exchange, claims } = ports;
   const { market } = setup;
   const instrument = await exchange.instrument(market.symbol);
-  const known = await storage.findBot(market);
-  if (known) refuseChanged(known, setup, instrument);
   const claim = await claims.take(market, signal);
   ports.log.info({ symbol: market.symbol, epoch: claim.epoch }, "bot.claimed");
-  // Whoever had the market until now may have set the bot up meanwhile.
-  const stored = known ?? (await storage.findBot(market));
-  if (!known && stored) refuseChanged(stored, setup, instrument);
+  const stored = await storage.findBot(market);
+  if (stored) refuseChanged(stored, setup, instrument);
   const bot = stored ?? (await setUp(ports, setup, instrument, claim));
   return { bot, claim, ledger: await storage.loadLedger(bot), rules: resolveRules(bot, setup.rules) };
 }

@@ -8,7 +8,8 @@ import type { ClientOrderId } from "../domain/ids.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
+import { requestClaims } from "./request-claims.ts";
+import { NO_TOKEN, fenced, releaseClaim, renewClaims, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
@@ -23,6 +24,7 @@ import type {
   BotSummary,
   ClaimAnswer,
   ClaimRequest,
+  HeldClaim,
   CommitOutcome,
   DayRow,
   FillRow,
@@ -56,12 +58,23 @@ export class KyselyStorage implements Storage {
     return takeClaim(this.#database, market, holder);
   }
 
-  requestClaim(request: ClaimRequest): Promise<ClaimAnswer> {
-    return requestClaim(this.#database, request);
+  requestClaims(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {
+    return requestClaims(this.#database, requests);
   }
 
   renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]> {
     return renewClaims(this.#database, claims, ttlMs);
+  }
+
+  listClaims(): Promise<readonly HeldClaim[]> {
+    return this.#database.read((db) =>
+      db
+        .selectFrom("claims")
+        .select(["exchange", "account", "symbol", "holder", "epoch"])
+        .where("token", "<>", NO_TOKEN)
+        .orderBy("symbol")
+        .execute(),
+    );
   }
 
   releaseClaim(claim: Claim): Promise<void> {

@@ -85,7 +85,10 @@ export class FleetLab {
   }
 
   /** Starts an instance; its id may be that of one that ended. */
-  start(id: string, options: { readonly standby?: boolean; readonly symbols?: readonly string[] } = {}): FleetInstance {
+  start(
+    id: string,
+    options: { readonly standby?: boolean; readonly symbols?: readonly string[] } = {},
+  ): FleetInstance {
     const folder = join(this.folder, `${id}-${(this.#started += 1)}`);
     mkdirSync(folder, { recursive: true });
     const config = join(folder, "config.yaml");

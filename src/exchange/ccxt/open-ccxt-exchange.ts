@@ -101,7 +101,10 @@ async function build(
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
-  const documented = dialect.limits.map((limit) => ({ ...limit, most: options.mostOf?.(limit) ?? limit.most }));
+  const documented = dialect.limits.map((limit) => ({
+    ...limit,
+    most: options.mostOf?.(limit) ?? limit.most,
+  }));
   const budget = new RequestBudget(clock, [...documented, ...own], instances);
   const time = new OffsetClock(clock, name, log, metrics);
   const noteHeaders = (headers: CcxtRecord): void => {
