@@ -105,15 +105,14 @@ class EtcdStore implements KeyStore {
     await new Promise<void>((resolve, reject) => {
       const stop = (): void => {
         resolve();
-        stream.cancel();
+        stream.end();
       };
       const fail = (cause: unknown): void => {
         signal.removeEventListener("abort", stop);
         reject(unavailable("watch", cause));
-        stream.cancel();
+        stream.end();
       };
       signal.addEventListener("abort", stop, { once: true });
-      // A cancelled stream ends with an error too; whoever is first has the say.
       stream.on("error", fail);
       stream.on("end", () => fail(new Error("the watch ended")));
       stream.on("data", (answer: IWatchResponse) => {
@@ -150,7 +149,8 @@ class EtcdStore implements KeyStore {
           stream.write({ ID: id });
         });
       } finally {
-        stream.cancel();
+        // A cancelled stream counts as a failed host in etcd3, which then closes every connection to it.
+        stream.end();
       }
     });
   }
