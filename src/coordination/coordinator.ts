@@ -195,16 +195,14 @@ export class Coordinator {
   async drain(): Promise<void> {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    const seat = this.#seat;
-    if (seat) await this.#swap(seat, { ...seat, state: "leaving" });
+    await this.#changeSeat((seat) => ({ ...seat, state: "leaving" }));
     await this.refresh();
     this.#changed();
   }
 
   /** Gives the seat up: everything of it is released. */
   async leave(): Promise<void> {
-    const seat = this.#seat;
-    if (seat) await this.#swap(seat, undefined);
+    await this.#changeSeat(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -452,6 +450,14 @@ export class Coordinator {
         ? { kind: "delete", key }
         : { kind: "put", key, value: formatSeat({ holder: me, state: "held", how, from: seat.holder.id }) },
     ];
+    // Who sits again is missed nowhere any more.
+    for (const other of action.kind === "adopt" ? this.#view.seats : []) {
+      if (other.from !== me.id || other.number === seat.number) continue;
+      const { from: _, ...unmarked } = other;
+      const name = this.keys.seat(other.number);
+      conditions.push({ key: name, revision: other.revision });
+      writes.push({ kind: "put", key: name, value: formatSeat(unmarked) });
+    }
     if (challenge) {
       const name = this.keys.challenge(challenge.suspect.id);
       conditions.push({ key: name, revision: challenge.revision });
@@ -464,12 +470,14 @@ export class Coordinator {
     if (action.kind === "adopt" && how !== "returned") metrics.count("quantmesh_takeovers_total", { how });
   }
 
-  /** Replaces or deletes our own seat. Throws where it is ours no longer. */
-  async #swap(seat: Seat, next: Seat | undefined): Promise<void> {
-    const key = this.keys.seat(seat.number);
-    const write: Write = next ? { kind: "put", key, value: formatSeat(next) } : { kind: "delete", key };
-    const isDone = await this.#write([{ key, revision: seat.revision }], [write]);
-    if (!isDone) await this.#mirror.verify();
+  /** Changes or deletes our own seat, for as long as it is ours. */
+  async #changeSeat(change: (seat: Seat) => Seat | undefined): Promise<void> {
+    for (let seat = this.#seat; seat !== undefined; seat = this.#seat) {
+      const key = this.keys.seat(seat.number);
+      const next = change(seat);
+      const write: Write = next ? { kind: "put", key, value: formatSeat(next) } : { kind: "delete", key };
+      if (await this.#write([{ key, revision: seat.revision }], [write])) return;
+    }
   }
 
   /** A conditional write whose effect is seen here at once. */

@@ -36,7 +36,7 @@ export interface Seat {
   readonly state: "held" | "leaving";
   /** How the holder got it. */
   readonly how: SeatOrigin;
-  /** Who had it before. */
+  /** Who had it before and has no seat since. */
   readonly from?: string;
   /** The store's revision, for compare-and-swap. */
   readonly revision: number;

@@ -65,6 +65,7 @@ export class Ownership {
   }
 
   async #handOver(symbol: string): Promise<void> {
+    this.#log.info({ symbol }, "bot.handing_over");
     try {
       await this.#host.handOver(symbol);
       this.#log.info({ symbol }, "bot.handed_over");

@@ -1,24 +1,24 @@
 /** A whole fleet of real processes: etcd, PostgreSQL, the venue and `bin/quantmesh`, judged by the venue and the database. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { stringify } from "yaml";
 import type { Command, LogLine } from "../support/command.ts";
 import { endCommands, startCommand } from "../support/command.ts";
+import { seededRandom } from "../support/scale.ts";
 import { startEtcd } from "../support/servers/etcd.ts";
 import type { DatabaseServer } from "../support/servers/database-server.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import type { PrivateServer } from "../support/servers/private-server.ts";
 import { serverFolder } from "../support/servers/private-server.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
+import { readJournal } from "./read-journal.ts";
 import { VENUE_KEY, startVenueProcess } from "../support/venue-process.ts";
 
 export interface FleetLabOptions {
   readonly symbols: number;
   readonly etcdSize?: 1 | 3;
-  /** Largest move of the price in one step, in quote; orders lie 1 apart. 0: it stands still. */
-  readonly step?: string;
-  readonly stepMs?: number;
   /** Keys of the `coordination` section beside its addresses. */
   readonly coordination?: Readonly<Record<string, unknown>>;
 }
@@ -28,10 +28,18 @@ export interface FleetInstance {
   readonly id: string;
   readonly command: Command;
   readonly config: string;
+  readonly options: StartOptions;
+}
+
+export interface StartOptions {
+  readonly standby?: boolean;
+  readonly symbols?: readonly string[];
 }
 
 const SECRET = "a secret of the whole fleet";
 const START_PRICE = "100";
+/** How long the market rests after each round of moves, ms. */
+const MOVE_PAUSE_MS = 500;
 
 export class FleetLab {
   readonly folder = serverFolder("fleet");
@@ -42,6 +50,7 @@ export class FleetLab {
   readonly dsn: string;
   readonly #options: FleetLabOptions;
   #started = 0;
+  #stopMarket: () => Promise<void> = async () => undefined;
 
   private constructor(
     options: FleetLabOptions,
@@ -57,24 +66,19 @@ export class FleetLab {
 
   static async open(options: FleetLabOptions): Promise<FleetLab> {
     const symbols = Array.from({ length: options.symbols }, (_, index) => `S${index}/USDT`);
-    const { step = "0.5", stepMs = 1000 } = options;
-    const market =
-      Number(step) === 0
-        ? { type: "manual", start_price: START_PRICE }
-        : { type: "walk", start_price: START_PRICE, step, step_ms: String(stepMs), reversion: "100" };
     const [etcd, database, venue] = await Promise.all([
       startEtcd(options.etcdSize ?? 1),
       startPostgres(),
       startVenueProcess({
         accounts: { main: { USDT: "1000000000" }, other: {} },
         symbols: Object.fromEntries(
-          symbols.map((symbol, index) => [
+          symbols.map((symbol) => [
             symbol,
             {
               tick_size: "0.01",
               lot_size: "0.001",
               min_notional: "5",
-              market: market.type === "walk" ? { ...market, seed: String(index + 1) } : market,
+              market: { type: "manual", start_price: START_PRICE },
             },
           ]),
         ),
@@ -85,16 +89,13 @@ export class FleetLab {
   }
 
   /** Starts an instance; its id may be that of one that ended. */
-  start(
-    id: string,
-    options: { readonly standby?: boolean; readonly symbols?: readonly string[] } = {},
-  ): FleetInstance {
+  start(id: string, options: StartOptions = {}): FleetInstance {
     const folder = join(this.folder, `${id}-${(this.#started += 1)}`);
     mkdirSync(folder, { recursive: true });
     const config = join(folder, "config.yaml");
     writeFileSync(config, stringify(this.#config(id, options.symbols ?? this.symbols)), { mode: 0o600 });
     const command = startCommand([...(options.standby ? ["--standby"] : []), "-c", config], { cwd: folder });
-    return { id, command, config };
+    return { id, command, config, options };
   }
 
   /** How many symbols each holder has claimed; a released claim is nobody's. */
@@ -115,7 +116,57 @@ export class FleetLab {
     }
   }
 
+  /** Moves every price up and down around its start, so that orders fill, until it is stopped. */
+  startMarket(seed: number): void {
+    const random = seededRandom(seed);
+    const stopping = new AbortController();
+    const moving = (async () => {
+      while (!stopping.signal.aborted) {
+        for (const symbol of this.symbols) {
+          if (stopping.signal.aborted) return;
+          await this.venue.admin.move(symbol, (98 + 4 * random()).toFixed(2));
+        }
+        await pause(MOVE_PAUSE_MS, stopping.signal);
+      }
+    })();
+    this.#stopMarket = async () => {
+      stopping.abort();
+      await moving;
+    };
+  }
+
+  /** The market stands still from here on. */
+  async stopMarket(): Promise<void> {
+    await this.#stopMarket();
+    this.#stopMarket = async () => undefined;
+  }
+
+  /** Stops the market, waits until the fleet has caught up with it, and ends every instance in order. */
+  async settle(instances: readonly FleetInstance[]): Promise<void> {
+    await this.stopMarket();
+    const deadline = performance.now() + 60_000;
+    for (;;) {
+      const [row] = await this.query<{ unresolved: string }>(
+        "select count(*) as unresolved from orders where status in ('pending', 'unknown')",
+      );
+      if (row?.unresolved === "0" && (await this.missingFills()) === 0) break;
+      if (performance.now() > deadline) {
+        throw new Error(`${row?.unresolved ?? "?"} unresolved, ${await this.missingFills()} fills missing`);
+      }
+      await pause(100);
+    }
+    for (const { command } of instances) command.kill("SIGTERM");
+    await Promise.all(instances.map(({ command }) => command.ended));
+  }
+
+  /** How many fills of the venue the database has not. */
+  async missingFills(): Promise<number> {
+    const [row] = await this.query<{ count: string }>("select count(*) as count from fills");
+    return readJournal(this.venue.journal).flatMap(({ fills }) => fills).length - Number(row?.count ?? 0);
+  }
+
   async close(): Promise<void> {
+    await this.stopMarket();
     await endCommands();
     await this.venue.server.stop();
     await this.database.stop();
@@ -160,6 +211,19 @@ export class FleetLab {
       web: { port: 0 },
     };
   }
+}
+
+/** Looks each 20 ms until `holds`; throws after `limitMs`. */
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${holds.toString()}`);
+    await pause(20);
+  }
+}
+
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
 }
 
 /** When a log line was written, ms since 1970. */
