@@ -1,16 +1,15 @@
 /** Mode `dynamic`: the coordinator decides over etcd, the instance's bots follow. */
-import { readFile } from "node:fs/promises";
 import type { Config } from "../config/schema.ts";
 import { Coordinator } from "../coordination/coordinator.ts";
-import { openEtcdStore } from "../coordination/etcd-store.ts";
 import type { Incarnation } from "../coordination/fleet-view.ts";
 import { holderName } from "../coordination/fleet-view.ts";
-import type { KeyStore } from "../coordination/key-store.ts";
 import { Ownership } from "../coordination/ownership.ts";
 import { SeatClaims } from "../coordination/seat-claims.ts";
-import { QuantmeshError } from "../domain/errors.ts";
 import type { Instance } from "../runner/instance.ts";
+import type { ConfigReload } from "./follow-config.ts";
+import { followConfig } from "./follow-config.ts";
 import type { Fleet, FleetParts } from "./open-fleet.ts";
+import { openStore, readPem } from "./open-store.ts";
 import { readVersion } from "./version.ts";
 
 /** How often the registration is brought up to date, and a standby keeps itself warm. */
@@ -32,6 +31,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   const timers: NodeJS.Timeout[] = [];
   let instance: Instance | undefined;
   let leaving: Promise<void> | undefined;
+  let reload: ConfigReload | undefined;
 
   const host = {
     open: (symbol: string): void => instance?.open(symbol),
@@ -60,7 +60,12 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       protectMs: PROTECT_MS,
       listIntervalMs: LIST_MS,
     },
-    describe: () => ({ version: readVersion(), symbols: ownership.open.size, config: 0 }),
+    describe: () => ({
+      version: readVersion(),
+      symbols: ownership.open.size,
+      config: reload?.version ?? 0,
+      ...degradedBy(reload, instance),
+    }),
     symbols: () => instance?.symbols ?? [],
     owner: {
       assigned: (symbols) => ownership.want(symbols),
@@ -111,6 +116,11 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     coordinator,
     start: async (started) => {
       instance = started;
+      reload = followConfig(config, parts, store, {
+        configure: (setups) => started.configure(setups),
+        restart: (symbol) => ownership.restart(symbol),
+        reassign: () => coordinator.reassign(),
+      });
       await warm();
       await coordinator.open();
       timers.push(setInterval(() => void coordinator.refresh(), REFRESH_MS));
@@ -120,6 +130,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     leave,
     close: async () => {
       for (const timer of timers) clearInterval(timer);
+      await reload?.close();
       await coordinator.close();
       store.close();
     },
@@ -129,21 +140,16 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   };
 }
 
-/** The etcd that the config names. Throws CONFIG_INVALID where a PEM file cannot be read. */
-export async function openStore(config: Config): Promise<KeyStore> {
-  const { hosts, username, password, ca, certificate, key, limit_ms: limitMs } = config.coordination.etcd;
-  const tls = {
-    ...(ca === undefined ? {} : { ca: await readPem(ca) }),
-    ...(certificate === undefined ? {} : { certificate: await readPem(certificate) }),
-    ...(key === undefined ? {} : { key: await readPem(key) }),
-  };
-  return openEtcdStore({
-    hosts,
-    limitMs,
-    tls,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  });
+function degradedBy(
+  reload: ConfigReload | undefined,
+  instance: Instance | undefined,
+): { readonly degraded?: string } {
+  const failed = (instance?.statuses() ?? []).filter(({ mode }) => mode === "failed");
+  const reasons = [
+    ...(reload?.pending === undefined ? [] : [reload.pending]),
+    ...(failed.length === 0 ? [] : [`halted: ${failed.map(({ bot }) => bot.market.symbol).join(", ")}`]),
+  ];
+  return reasons.length === 0 ? {} : { degraded: reasons.join("; ") };
 }
 
 async function meshOptions({ coordination }: Config) {
@@ -159,12 +165,4 @@ async function meshOptions({ coordination }: Config) {
 function splitListen(listen: string): { readonly host: string; readonly port: number } {
   const colon = listen.lastIndexOf(":");
   return { host: listen.slice(0, colon), port: Number(listen.slice(colon + 1)) };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new QuantmeshError("CONFIG_INVALID", `coordination: cannot read the PEM file ${file}`, { cause });
-  }
 }

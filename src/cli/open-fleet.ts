@@ -14,9 +14,11 @@ import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import type { Metrics } from "../domain/metrics.ts";
 import type { Exchange } from "../exchange/exchange.ts";
+import type { BotSetup } from "../runner/open-bot.ts";
 import type { Instance } from "../runner/instance.ts";
 import type { Storage } from "../storage/storage.ts";
 import { openDynamicFleet } from "./dynamic-fleet.ts";
+import type { RunConfig } from "./fleet-config.ts";
 
 export interface FleetParts {
   readonly storage: Storage;
@@ -24,6 +26,10 @@ export interface FleetParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Where the config came from, and how another version of the fleet's part becomes one. */
+  readonly loaded: RunConfig | undefined;
+  /** The bots of a changed config. Throws CONFIG_INVALID. */
+  readonly setupsOf: (config: Config) => Promise<readonly BotSetup[]>;
 }
 
 export interface Fleet {
@@ -105,7 +111,9 @@ function openStatic(config: Config, { storage, clock, log }: FleetParts, me: Inc
     },
     failed: new Promise(() => undefined),
     leave: async () => {
-      await Promise.all((running?.runners ?? []).map(({ setup }) => running?.handOver(setup.market.symbol)));
+      const instance = running;
+      if (!instance) return;
+      await Promise.all(instance.runners.map(async ({ setup }) => instance.handOver(setup.market.symbol)));
     },
     close: async () => claims.close(),
     ping: async () => undefined,

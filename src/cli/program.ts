@@ -4,6 +4,7 @@ import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
 import { addExchangesCommand } from "./exchanges-command.ts";
+import { addFleetCommands } from "./fleet-commands.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
+  addFleetCommands(program);
   addExchangesCommand(program);
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);

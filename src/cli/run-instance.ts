@@ -19,6 +19,8 @@ import { createStorage } from "../storage/create-storage.ts";
 import { parseDsn } from "../storage/dsn.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { BotSetup } from "../runner/open-bot.ts";
+import type { RunConfig } from "./fleet-config.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
@@ -60,6 +62,7 @@ export async function startInstance(
   config: Config,
   log: Log,
   wrappers: PortWrappers = {},
+  loaded?: RunConfig,
 ): Promise<RunningInstance> {
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
@@ -114,7 +117,21 @@ export async function startInstance(
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
     const fleetId = await storage.fleetId();
-    const fleet = await openFleet(config, { storage, exchange, clock: market.clock, log, metrics });
+    const setupsOf = (checked: readonly CheckedGrid[]): readonly BotSetup[] =>
+      checked.map(({ symbol, settings, rules }) => ({
+        market: { exchange: exchange.name, account: exchange.account, symbol },
+        settings,
+        rules,
+      }));
+    const fleet = await openFleet(config, {
+      storage,
+      exchange,
+      clock: market.clock,
+      log,
+      metrics,
+      loaded,
+      setupsOf: async (changed) => setupsOf(await checkGrids(changed, real?.exchange)),
+    });
     closers.push(() => fleet.close());
     if (config.coordination.mode === "dynamic") parts.set("coordination", () => fleet.ping());
 
@@ -137,11 +154,7 @@ export async function startInstance(
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
       },
-      grids.map(({ symbol, settings, rules }) => ({
-        market: { exchange: exchange.name, account: exchange.account, symbol },
-        settings,
-        rules,
-      })),
+      setupsOf(grids),
     );
     gauge = () => instance.gauge();
     await fleet.start(instance);

@@ -40,6 +40,11 @@ export class Ownership {
     for (const symbol of symbols) this.#take(symbol);
   }
 
+  /** Gives a bot up and opens it again, as with new settings; nothing where it is not open. */
+  restart(symbol: string): void {
+    if (this.#open.has(symbol)) this.#leave(symbol);
+  }
+
   /** Everything is another's: stops in this turn of the event loop. */
   lose(reason: string): void {
     this.#wanted = new Set();

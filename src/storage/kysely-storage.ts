@@ -4,7 +4,8 @@ import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { ClientOrderId } from "../domain/ids.ts";
+import type { BotCode, ClientOrderId, Instant } from "../domain/ids.ts";
+import { instant } from "../domain/ids.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
@@ -213,6 +214,17 @@ export class KyselyStorage implements Storage {
         .execute();
       return rows.map((row) => tradeOf(bot.instrument, row));
     });
+  }
+
+  async lastChanges(): Promise<ReadonlyMap<BotCode, Instant>> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom("orders")
+        .select(({ fn }) => ["bot_code", fn.max<number>("updated_at").as("at")])
+        .groupBy("bot_code")
+        .execute(),
+    );
+    return new Map(rows.map(({ bot_code, at }) => [bot_code as BotCode, instant(Number(at))]));
   }
 
   listBots(): Promise<readonly BotSummary[]> {

@@ -185,6 +185,8 @@ export interface Storage {
   fillsOf(bot: Bot): Promise<readonly Fill[]>;
   tradesOf(bot: Bot): Promise<readonly Trade[]>;
   listBots(): Promise<readonly BotSummary[]>;
+  /** When an order of each bot last changed; a bot without orders is not in it. */
+  lastChanges(): Promise<ReadonlyMap<BotCode, Instant>>;
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]>;
   listFills(query: PageQuery): Promise<readonly FillRow[]>;
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
