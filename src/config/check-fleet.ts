@@ -12,6 +12,7 @@ export interface FleetSections {
   };
   readonly instance: { readonly role: string; readonly index: number; readonly total: number };
   readonly database: { readonly type: string };
+  readonly distributed_lock: { readonly type: string };
   readonly system: { readonly cancel_on_exit: boolean; readonly close_positions_on_exit: boolean };
 }
 
@@ -39,6 +40,12 @@ export function checkFleet({ coordination, instance, database, system }: FleetSe
   if (mode === "solo") return problems;
   if (database.type === "sqlite") {
     problem(["database", "type"], `a fleet in mode ${mode} shares one database: set postgres or mysql`);
+  }
+  if (lock.type === "memory") {
+    problem(
+      ["distributed_lock", "type"],
+      `memory guards one process, and mode ${mode} has several: set redis, etcd or database`,
+    );
   }
   if (system.cancel_on_exit || system.close_positions_on_exit) {
     const key = system.cancel_on_exit ? "cancel_on_exit" : "close_positions_on_exit";
