@@ -13,12 +13,15 @@ import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
+import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { SpoolReplay } from "../runner/spool-replay.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import { parseDsn } from "../storage/dsn.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
-import type { Storage } from "../storage/storage.ts";
+import { openSpool } from "../storage/spool.ts";
+import type { FillSpool, Storage } from "../storage/storage.ts";
 import type { BotSetup } from "../runner/open-bot.ts";
 import type { RunConfig } from "./fleet-config.ts";
 import { measuredExchange, measuredStorage } from "./measured-ports.ts";
@@ -40,8 +43,10 @@ export interface PortWrappers {
   readonly exchange?: (exchange: Exchange) => Exchange;
   readonly storage?: (storage: Storage) => Storage;
   readonly lock?: (lock: LockProvider) => LockProvider;
+  readonly spool?: (spool: FillSpool) => FillSpool;
   /** In place of chance: faults depend on ids, so a run repeats itself only with the same code. */
   readonly drawBotCode?: () => BotCode;
+  readonly random?: () => number;
 }
 
 export interface RunningInstance {
@@ -109,6 +114,8 @@ export async function startInstance(
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
+    const spool = openOwnSpool(config, wrappers, closers);
+    const spoolReplay = new SpoolReplay({ storage, spool, log });
     const memory = createLock({ type: lockConfig.type }, market.clock);
     closers.push(() => memory.close());
     const lock = wrappers.lock?.(memory) ?? memory;
@@ -139,6 +146,8 @@ export async function startInstance(
       {
         exchange,
         storage,
+        spool,
+        replaySpool: () => spoolReplay.run(),
         lock,
         clock: market.clock,
         claims: fleet.claims,
@@ -146,6 +155,7 @@ export async function startInstance(
         log,
         metrics,
         activity: new Activity(),
+        random: wrappers.random ?? Math.random,
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         fleet: fleetId,
         lockBackend: lockConfig.type,
@@ -156,7 +166,10 @@ export async function startInstance(
       },
       setupsOf(grids),
     );
-    gauge = () => instance.gauge();
+    gauge = () => {
+      instance.gauge();
+      gaugeSpool(metrics, spool, Date.now());
+    };
     await fleet.start(instance);
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
@@ -182,6 +195,22 @@ export async function startInstance(
     await closeAll();
     throw error;
   }
+}
+
+/** The spool of this process alone. */
+function openOwnSpool(
+  { database, instance }: Config,
+  wrappers: PortWrappers,
+  closers: (() => Promise<void> | void)[],
+): FillSpool {
+  const { type, dsn, spool_file, spool_capacity: capacity } = database;
+  const beside = type === "sqlite" ? `${dsn}.spool` : `./data/${instance.id}.spool`;
+  const file = spool_file ?? (dsn === ":memory:" ? dsn : beside);
+  const lock = holdProcessLock(file);
+  closers.push(() => lock.release());
+  const spool = openSpool({ file, capacity, now: () => Date.now() });
+  closers.push(() => spool.close());
+  return wrappers.spool?.(spool) ?? spool;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

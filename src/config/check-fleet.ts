@@ -17,7 +17,13 @@ export interface FleetSections {
 }
 
 /** Every reason why these instances cannot work together. */
-export function checkFleet({ coordination, instance, database, system }: FleetSections): readonly Finding[] {
+export function checkFleet({
+  coordination,
+  instance,
+  database,
+  distributed_lock: lock,
+  system,
+}: FleetSections): readonly Finding[] {
   const { mode, secret, etcd } = coordination;
   const problems: Finding[] = [];
   const problem = (path: readonly string[], reason: string): void =>

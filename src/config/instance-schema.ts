@@ -10,6 +10,14 @@ export const databaseSchema = section({
   dsn: text()
     .default("./data/quantmesh.db")
     .describe("Path of the database file; a relative path starts at the current working directory."),
+  spool_file: text()
+    .optional()
+    .describe(
+      "File on this machine's disk that keeps fills while the database is away; unless given, the database file's name with .spool at its end.",
+    ),
+  spool_capacity: wholeNumber(100, 10_000_000)
+    .default(100_000)
+    .describe("Most fills that the spool keeps; beyond that they stay at the exchange until there is room."),
 });
 
 export const lockSchema = section({

@@ -145,6 +145,17 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "Storage operations that failed.",
     labels: ["operation"],
   },
+  quantmesh_spool_depth: {
+    type: "gauge",
+    help: "Fills that wait on the local disk for the database.",
+    labels: [],
+  },
+  quantmesh_spool_capacity: { type: "gauge", help: "Most fills that the spool keeps.", labels: [] },
+  quantmesh_spool_age_seconds: {
+    type: "gauge",
+    help: "How long the oldest fill has waited for the database; 0 while none waits.",
+    labels: [],
+  },
   quantmesh_lock_acquire_total: {
     type: "counter",
     help: "Attempts to lock price levels, by how they ended.",

@@ -110,6 +110,8 @@ export class BotRunner {
   }
 
   async #open(): Promise<BotSession> {
+    // What was kept through an outage or a crash comes first: whoever trades this market counts it.
+    await this.#ports.replaySpool();
     const session = new BotSession(
       this.#ports,
       await openBot(this.#ports, this.setup, this.#stopping.signal),
@@ -125,7 +127,7 @@ export class BotRunner {
   }
 
   async #supervise(first: BotSession | undefined): Promise<void> {
-    const { log, activity, clock } = this.#ports;
+    const { log, activity, clock, random } = this.#ports;
     const { symbol } = this.setup.market;
     let session: BotSession | undefined = first;
     let delay = first ? FIRST_RETRY_MS : 0;
@@ -137,7 +139,7 @@ export class BotRunner {
         log.warn({ symbol, reason: end.reason }, "bot.session_lost");
         delay = FIRST_RETRY_MS;
       }
-      await activity.run(() => activity.pause(clock, delay, this.#stopping.signal));
+      await activity.run(() => activity.pause(clock, delay * (0.5 + random()), this.#stopping.signal));
       delay = Math.min(Math.max(delay * 2, FIRST_RETRY_MS), LONGEST_RETRY_MS);
       if (this.#stopping.signal.aborted) return;
       session = await activity.run(() => this.#reopen());

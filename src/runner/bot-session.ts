@@ -17,6 +17,7 @@ import { step } from "../strategy/step.ts";
 import type { WatchBand } from "../strategy/watch-band.ts";
 import { isInside, watchBand } from "../strategy/watch-band.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
+import { Books } from "./books.ts";
 import type { BotContext } from "./bot-context.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
 import { findContradiction } from "./find-contradiction.ts";
@@ -38,12 +39,17 @@ export type SessionEnd =
   | { readonly kind: "lost"; readonly reason: string }
   | { readonly kind: "failed"; readonly error: unknown };
 
+/** Between two questions whether the database is back: longer and longer, and never all bots at once. */
+const FIRST_PING_MS = 250;
+const LONGEST_PING_MS = 10_000;
+
 export class BotSession implements BotContext {
   readonly ports: RunnerPorts;
   readonly bot: Bot;
   readonly claim: Claim;
   readonly exchangeClock: ExchangeClock;
   readonly locks: LevelLocks;
+  readonly books: Books;
   readonly fills: FillReader;
   readonly signal: AbortSignal;
   readonly validUntil = new Map<ClientOrderId, Instant>();
@@ -73,8 +79,10 @@ export class BotSession implements BotContext {
     });
     this.exchangeClock = new ExchangeClock(ports.clock, ports.exchange);
     this.locks = new LevelLocks(ports, bot, claim);
+    this.books = new Books({ ...ports, bot, claim, onAway: () => this.#do(() => this.#awaitDatabase()) });
     this.fills = new FillReader({
       ...ports,
+      books: this.books,
       bot,
       state: () => this.#state,
       now: () => this.exchangeClock.now(),
@@ -103,7 +111,8 @@ export class BotSession implements BotContext {
     await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
     this.#closers.push(exchange.subscribe(this.bot.market.symbol, (hint) => this.#hear(hint)));
     // A fill heard meanwhile makes a snapshot void: read again.
-    while (!this.#state.ready && !this.signal.aborted) await this.#reconcile(this.#since);
+    while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)
+      await this.#reconcile(this.#since);
     await this.#reopen();
     this.#every(reconcileIntervalMs, () => this.#reconcile(undefined));
     this.#every(lockTtlMs / 3, () => this.locks.extendAll());
@@ -172,21 +181,54 @@ export class BotSession implements BotContext {
 
   /** False where the step was dropped: nothing of it is stored, and its event never happened. */
   async #handle(event: GridEvent): Promise<boolean> {
+    this.#holdWhileAway();
     const { state, records, commands } = step(this.#state, event);
     if (state === this.#state) return true;
     if (records.length > 0) {
-      const outcome = await this.ports.storage.commit(this.claim, this.bot, records);
+      const outcome = await this.books.commit(records);
+      if (outcome === "away") return this.#handle(event);
       if (outcome === "stale") this.lose("a newer claim exists");
       // A duplicate was stored before: its event does not happen a second time.
       if (outcome !== "stored") return false;
     }
     this.#state = state;
     this.#band = watchBand(state);
-    reportStep(this, records);
+    // What is not in the database yet is told once it is.
+    if (!this.books.isAway) reportStep(this, records);
     this.#forgetEnded(records.some(({ kind }) => kind === "order"));
     for (const command of commands) this.#do(() => this.#obey(command));
     this.#setTimer();
     return true;
+  }
+
+  /** Without a database nothing may be placed: no intent can be stored. */
+  #holdWhileAway(): void {
+    if (!this.books.isAway || this.#state.held) return;
+    const at = this.exchangeClock.now();
+    const { state } = step(this.#state, {
+      kind: "control",
+      at,
+      action: "hold",
+      reason: "the database is away",
+    });
+    this.#state = state;
+  }
+
+  /** What the database has stored of the last write is unknown: once it answers, the bot starts from there anew. */
+  async #awaitDatabase(): Promise<void> {
+    const { activity, clock, storage, replaySpool, random, log } = this.ports;
+    for (let delay = FIRST_PING_MS; !this.signal.aborted; delay = Math.min(2 * delay, LONGEST_PING_MS)) {
+      await activity.pause(clock, delay * (0.5 + random()), this.signal);
+      if (this.signal.aborted) return;
+      try {
+        await replaySpool();
+        await storage.ping();
+        return this.lose("the database was away");
+      } catch (error) {
+        if (!hasCode(error, "STORAGE_UNAVAILABLE")) throw error;
+        log.debug({ symbol: this.bot.market.symbol, error }, "storage.still_away");
+      }
+    }
   }
 
   async #obey(command: Command): Promise<void> {
@@ -228,11 +270,15 @@ export class BotSession implements BotContext {
     }
   }
 
-  /** A fill of an order that does not work any more is late, or says that its end was not true. */
+  /**
+   * A fill of an order that does not work any more is late, or says that its end was not true. Of an order that the
+   * books do not know the fill alone is not enough: the lists tell the order, too.
+   */
   #hearFill(order: OrderRef, execution: Execution): void {
     const letter: Letter = { event: { kind: "fill", at: execution.at, order, execution } };
     if (workingOrders(this.#state).some(({ terms }) => terms.id === order.id)) return this.#put(letter);
     this.#do(async () => {
+      if ((await this.books.orderStatus(order.id)) === undefined) return this.#reconcile(this.#since);
       await this.#haltFor(await findContradiction(this, [order], "partFill"));
       this.#put(letter);
     });
@@ -289,17 +335,15 @@ export class BotSession implements BotContext {
       await this.post({ kind: "fill", at: execution.at, order, execution });
     }
     // Stored now, or by a hint before; a session that lost its database has ended.
-    const missing = await this.ports.storage.unstoredFills(
-      this.bot,
-      fills.map(({ execution }) => execution),
-    );
+    const missing = await this.books.unstoredFills(fills.map(({ execution }) => execution));
     if (missing.length === 0) await this.#saveCursor(cursor);
   }
 
   async #saveCursor(cursor: string | undefined): Promise<void> {
     if (cursor === undefined || cursor === this.#cursor || this.signal.aborted) return;
-    const outcome = await this.ports.storage.saveFillCursor(this.claim, this.bot, cursor);
+    const outcome = await this.books.saveFillCursor(cursor);
     if (outcome === "stale") return this.lose("a newer claim exists");
+    // Away: what the list showed up to here is in the spool, so this session need not read it again.
     this.#cursor = cursor;
   }
 

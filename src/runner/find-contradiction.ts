@@ -16,7 +16,7 @@ export async function findContradiction(
   const working = new Set(workingOrders(context.state()).map(({ terms }) => terms.id));
   for (const { id } of orders) {
     if (working.has(id)) continue;
-    const status = await context.ports.storage.orderStatus(context.bot, id);
+    const status = await context.books.orderStatus(id);
     if (status && ORDER_TRANSITIONS[status][signal] === "halt")
       return `order ${id}: ${signal} while ${status}`;
   }

@@ -8,8 +8,8 @@ import type { BotContext } from "./bot-context.ts";
 
 /** Places one order; what became of it is posted as an event. Never sends the same order twice. */
 export async function sendOrder(context: BotContext, terms: OrderTerms): Promise<void> {
-  const { ports, bot, claim, exchangeClock, locks } = context;
-  const { exchange, storage, clock } = ports;
+  const { ports, bot, books, exchangeClock, locks } = context;
+  const { exchange, clock } = ports;
   const at = (): Instant => exchangeClock.now();
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
@@ -26,7 +26,9 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const window = exchange.requestWindowMs;
   const validUntil = (at() + window) as Instant;
   const deadline = clock.monotonic() + window;
-  const intent = await storage.insertIntent(claim, bot, { terms, validUntil });
+  const intent = await books.insertIntent({ terms, validUntil });
+  // The next session finds out whether it is stored; sent it was not.
+  if (intent === "away") return;
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
   if (!ports.permit.isValid() || !locks.covers(terms, deadline) || clock.monotonic() >= deadline) {

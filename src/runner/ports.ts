@@ -7,13 +7,17 @@ import type { Claims } from "../coordination/claims.ts";
 import type { Permit } from "../coordination/permit.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { LockProvider } from "../lock/lock.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { FillSpool, Storage } from "../storage/storage.ts";
 import type { ExitMode } from "./stop-session.ts";
 import type { Activity } from "./activity.ts";
 
 export interface RunnerPorts {
   readonly exchange: Exchange;
   readonly storage: Storage;
+  /** Where fills are kept while the storage is away. */
+  readonly spool: FillSpool;
+  /** Hands what the spool has over to the storage. Throws STORAGE_UNAVAILABLE. */
+  readonly replaySpool: () => Promise<void>;
   readonly lock: LockProvider;
   readonly clock: Clock;
   readonly claims: Claims;
@@ -21,6 +25,8 @@ export interface RunnerPorts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly activity: Activity;
+  /** From 0 to 1: keeps bots that wait for the same thing from asking all at once. */
+  readonly random: () => number;
   /** Draws a code for a new bot. */
   readonly drawBotCode: () => BotCode;
   /** The fleet's id: the value of our locks. */

@@ -1,13 +1,13 @@
 /** Reads the exchange's list of fills and finds those of this bot that are not stored yet. */
-import type { Execution } from "../domain/fill.ts";
+import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { Instant } from "../domain/ids.ts";
 import type { Log } from "../domain/log.ts";
 import type { OrderRef } from "../domain/order.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { GridState } from "../strategy/state.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
+import type { Books } from "./books.ts";
 import { refOf } from "../strategy/order-ref.ts";
 
 export interface NewFills {
@@ -18,7 +18,7 @@ export interface NewFills {
 
 export interface FillReaderOptions {
   readonly exchange: Exchange;
-  readonly storage: Storage;
+  readonly books: Pick<Books, "unstoredFills" | "findOrderByExchangeId" | "deliveredFills">;
   readonly log: Log;
   readonly bot: Bot;
   readonly state: () => GridState;
@@ -42,15 +42,20 @@ export class FillReader {
   }
 
   /**
-   * `known` maps exchange order ids to orders seen in this round; working and stored orders are known anyway. What
-   * belongs to none of them is looked up in the order history: an order that was given up may have executed after
+   * The exchange's list after `cursor`, and what a spool has delivered. `known` maps exchange order ids to orders seen
+   * in this round; working and stored orders are known anyway. What belongs to none of them is looked up in the order history: an order that was given up may have executed after
    * all. The cursor stays before a fill until its owner is known.
    */
   async read(cursor: string | undefined, known: ReadonlyMap<string, OrderRef>): Promise<NewFills> {
-    const { exchange, storage, bot, state } = this.#options;
+    const { exchange, books, bot, state } = this.#options;
     const page = await exchange.fillsSince(bot.market.symbol, cursor);
-    const unstored = await storage.unstoredFills(bot, page.fills);
+    const delivered = await books.deliveredFills();
+    const unstored = await books.unstoredFills(merge(delivered, page.fills));
     const owners = new Map(known);
+    for (const { exchangeOrderId, id } of delivered) {
+      const order = refOf(bot, id);
+      if (order) owners.set(exchangeOrderId, order);
+    }
     // Whatever the page shows was sent before: the state of now knows it.
     for (const order of workingOrders(state())) {
       if ("exchangeOrderId" in order) owners.set(order.exchangeOrderId, order.terms);
@@ -74,12 +79,12 @@ export class FillReader {
     owners: Map<string, OrderRef>,
     foreign: Set<string>,
   ): Promise<readonly Execution[]> {
-    const { storage, bot } = this.#options;
+    const { books, bot } = this.#options;
     const unclaimed: Execution[] = [];
     for (const execution of fills) {
       const { exchangeOrderId, at } = execution;
       if (owners.has(exchangeOrderId)) continue;
-      const order = await storage.findOrderByExchangeId(bot, exchangeOrderId);
+      const order = await books.findOrderByExchangeId(exchangeOrderId);
       if (order) owners.set(exchangeOrderId, order);
       else if (this.#foreign.has(exchangeOrderId)) foreign.add(exchangeOrderId);
       else if (at >= bot.createdAt - HOUR_MS) unclaimed.push(execution);
@@ -119,4 +124,13 @@ export class FillReader {
     }
     return isOwned;
   }
+}
+
+/** Both lists as one, oldest first, each fill once. */
+function merge(delivered: readonly Fill[], listed: readonly Execution[]): readonly Execution[] {
+  if (delivered.length === 0) return listed;
+  const keyOf = ({ tradeId, side }: Execution): string => `${tradeId} ${side}`;
+  const keys = new Set(listed.map(keyOf));
+  const others = delivered.filter((fill) => !keys.has(keyOf(fill)));
+  return [...others, ...listed].sort((a, b) => a.at - b.at);
 }

@@ -12,6 +12,7 @@ import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.
 import { requestClaims } from "./request-claims.ts";
 import { NO_TOKEN, fenced, releaseClaim, renewClaims, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
 import { insertIntent } from "./insert-intent.ts";
@@ -166,26 +167,15 @@ export class KyselyStorage implements Storage {
   }
 
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
-    return this.#database.read(async (db) => {
-      const { exchange, account, symbol } = bot.market;
-      const stored = new Set<string>();
-      for (const part of chunks(executions)) {
-        const rows = await db
-          .selectFrom("fills")
-          .select(["trade_id", "side"])
-          .where("exchange", "=", exchange)
-          .where("account", "=", account)
-          .where("symbol", "=", symbol)
-          .where(
-            "trade_id",
-            "in",
-            part.map(({ tradeId }) => tradeId),
-          )
-          .execute();
-        for (const { trade_id, side } of rows) stored.add(`${trade_id} ${side}`);
-      }
-      return executions.filter(({ tradeId, side }) => !stored.has(`${tradeId} ${side}`));
-    });
+    return this.#database.read((db) => uncountedFills(db, bot, executions));
+  }
+
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void> {
+    return this.#database.transaction((trx) => deliverFills(trx, this.#database.traits, bot, fills));
+  }
+
+  deliveredFills(bot: Bot): Promise<readonly Fill[]> {
+    return this.#database.transaction((trx) => deliveredFills(trx, bot));
   }
 
   fillsOf(bot: Bot): Promise<readonly Fill[]> {

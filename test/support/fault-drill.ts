@@ -11,16 +11,20 @@ import type { Balance, Exchange, ExchangeOrder } from "../../src/exchange/exchan
 import type { FaultCounts } from "../../src/exchange/sim/fault-dice.ts";
 import { FAULT_NAMES } from "../../src/exchange/sim/faults.ts";
 import { createStorage } from "../../src/storage/create-storage.ts";
+import { openSpool } from "../../src/storage/spool.ts";
 import type { BotStatus } from "../../src/runner/bot-runner.ts";
 import type { Drill } from "./draw-drill.ts";
 import { SYMBOL, snakeCase } from "./draw-drill.ts";
 import type { KeptLine } from "./kept-log.ts";
+import { withOutages } from "./faulty-storage.ts";
 import { logInto } from "./kept-log.ts";
 import type { RarePaths } from "./rare-paths.ts";
-import { NO_RARE_PATHS, countRarePaths } from "./rare-paths.ts";
+import { NO_RARE_PATHS, countRarePaths, countSpooled } from "./rare-paths.ts";
 import { seededRandom } from "./scale.ts";
 
 const MOST_STARTS = 100;
+/** So few that it is full now and then. */
+const SPOOL_CAPACITY = 6;
 
 export interface DrillEnd {
   readonly status: BotStatus;
@@ -31,19 +35,30 @@ export interface DrillEnd {
   readonly balances: readonly Balance[];
   readonly faults: FaultCounts;
   readonly rare: RarePaths;
+  readonly outages: { readonly cut: number; readonly refused: number; readonly leftInSpool: number };
   readonly log: readonly KeptLine[];
 }
 
-/** Lives its faulty lives on one journal and database, then a quiet one to the end of the data. */
-export async function runDrill({ config, lifeMs, seed }: Drill): Promise<DrillEnd> {
+/**
+ * Lives its faulty lives on one journal, database and spool, then a quiet one to the end of the data. `outageRate`: of
+ * calls to the database in the faulty lives, with which it goes away.
+ */
+export async function runDrill({ config, lifeMs, seed }: Drill, outageRate = 0): Promise<DrillEnd> {
   const log: KeptLine[] = [];
   const rare = { ...NO_RARE_PATHS };
   const faults: Record<string, number> = {};
   // One database in memory for all lives: thousands of runs need not wait for the disk.
   const database = await createStorage({ type: "sqlite", file: ":memory:" });
-  const storage = countRarePaths(database, rare);
+  const random = seededRandom(seed);
+  const outages = withOutages(countRarePaths(database, rare), random, outageRate);
+  const spool = openSpool({ file: ":memory:", capacity: SPOOL_CAPACITY, now: () => 0 });
   const code = seededCode(seed);
-  const wrappers: PortWrappers = { storage: () => storage, drawBotCode: () => code };
+  const wrappers: PortWrappers = {
+    storage: () => outages.storage,
+    spool: () => countSpooled(spool, rare),
+    drawBotCode: () => code,
+    random,
+  };
   for (const ms of lifeMs) {
     const { running } = await start(config, wrappers, log, rare);
     const aborting = new AbortController();
@@ -57,27 +72,30 @@ export async function runDrill({ config, lifeMs, seed }: Drill): Promise<DrillEn
       faults[name] = (faults[name] ?? 0) + count;
     }
   }
+  outages.heal();
   const { running, exchange } = await start(withoutFaults(config), wrappers, log, rare);
   try {
     await running.run(new AbortController().signal);
     const [status] = running.instance.statuses();
     invariant(status !== undefined, "the drill has one bot");
     const { bot } = status;
-    const { working } = await storage.loadLedger(bot);
+    const { working } = await database.loadLedger(bot);
     return {
       status,
-      storedFills: await storage.fillsOf(bot),
+      storedFills: await database.fillsOf(bot),
       unresolved: working.filter(({ order }) => order.kind !== "open").map(({ order }) => order.terms.id),
       exchangeFills: (await exchange.fillsSince(SYMBOL, undefined)).fills,
       exchangeOrders: await exchange.ordersSince(SYMBOL, bot.createdAt),
       balances: await exchange.balances(),
       faults: faults as FaultCounts,
       rare,
+      outages: { cut: outages.cut, refused: outages.refused, leftInSpool: spool.depth },
       log,
     };
   } finally {
     await running.close("end of data");
     await database.close();
+    spool.close();
   }
 }
 
@@ -86,7 +104,7 @@ interface Life {
   readonly exchange: Exchange;
 }
 
-/** Starts as often as the exchange does not answer the start's own questions, as an operator would. */
+/** Starts as often as the exchange or the database does not answer the start's own questions, as an operator would. */
 async function start(
   config: Config,
   wrappers: PortWrappers,
@@ -106,7 +124,8 @@ async function start(
       invariant(exchange !== undefined, "an instance has an exchange");
       return { running, exchange };
     } catch (error) {
-      if (!hasCode(error, "EXCHANGE_UNAVAILABLE") || starts === MOST_STARTS) throw error;
+      const passes = hasCode(error, "EXCHANGE_UNAVAILABLE") || hasCode(error, "STORAGE_UNAVAILABLE");
+      if (!passes || starts === MOST_STARTS) throw error;
       rare.startRefused += 1;
     }
   }

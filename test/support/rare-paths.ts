@@ -1,6 +1,6 @@
 /** Counts how often a bot walked its rare paths, by what it stored. */
 import type { StoreRecord } from "../../src/domain/records.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import type { FillSpool, Storage } from "../../src/storage/storage.ts";
 import { override } from "./override.ts";
 
 /** How often the bot walked its rare paths. */
@@ -12,6 +12,9 @@ export interface RarePaths {
   lateFill: number;
   unresolvedAtStart: number;
   startRefused: number;
+  fillSpooled: number;
+  spoolFull: number;
+  fillDelivered: number;
 }
 
 export const NO_RARE_PATHS: RarePaths = {
@@ -22,6 +25,9 @@ export const NO_RARE_PATHS: RarePaths = {
   lateFill: 0,
   unresolvedAtStart: 0,
   startRefused: 0,
+  fillSpooled: 0,
+  spoolFull: 0,
+  fillDelivered: 0,
 };
 
 /** The storage `real`, which adds to `rare`. */
@@ -37,10 +43,27 @@ export function countRarePaths(real: Storage, rare: RarePaths): Storage {
       }
       return ledger;
     },
+    deliveredFills: async (bot) => {
+      const fills = await real.deliveredFills(bot);
+      rare.fillDelivered += fills.length;
+      return fills;
+    },
     commit: async (claim, bot, records) => {
       const outcome = await real.commit(claim, bot, records);
       if (outcome === "duplicate") rare.duplicateFillRefused += 1;
       if (outcome === "stored") for (const record of records) note(record, unknown, rare);
+      return outcome;
+    },
+  });
+}
+
+/** The spool `real`, which adds to `rare`. */
+export function countSpooled(real: FillSpool, rare: RarePaths): FillSpool {
+  return override(real, {
+    add: (fills) => {
+      const outcome = real.add(fills);
+      if (outcome === "stored") rare.fillSpooled += fills.length;
+      if (outcome === "full") rare.spoolFull += 1;
       return outcome;
     },
   });

@@ -63,7 +63,7 @@ describe("parseConfig", () => {
           },
         ],
       },
-      database: { type: "sqlite", dsn: "./data/quantmesh.db" },
+      database: { spool_capacity: 100_000, type: "sqlite", dsn: "./data/quantmesh.db" },
       distributed_lock: { enabled: true, type: "memory", prefix: "quantmesh:lock:", default_ttl: 30 },
       instance: { id: "quantmesh-1", index: 0, total: 1, role: "active" },
       coordination: {

@@ -1,9 +1,9 @@
 /** Every fill in the exchange's list finds its owner, or the cursor stays before it. */
 import { describe, expect, it } from "vitest";
+import type { Fill } from "../../../src/domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../../src/domain/ids.ts";
 import type { Exchange, ExchangeOrder } from "../../../src/exchange/exchange.ts";
 import { FillReader } from "../../../src/runner/read-fills.ts";
-import type { Storage } from "../../../src/storage/storage.ts";
 import type { KeptLine } from "../../support/kept-log.ts";
 import { logInto } from "../../support/kept-log.ts";
 import { override } from "../../support/override.ts";
@@ -56,6 +56,22 @@ describe("a fill of an order that was given up", () => {
   });
 });
 
+describe("a fill from a spool", () => {
+  it("is claimed by its own id, in its place among those of the list, once", async () => {
+    const { reader, order, fill, delivered, bench } = lab();
+    bench.accept(order);
+    const before = { ...fill, id: order.id, tradeId: "before", at: (fill.at - 1) as Instant };
+    const after = { ...fill, id: order.id, tradeId: "after", at: (fill.at + 1) as Instant };
+    delivered.push(after, before, { ...fill, id: order.id });
+
+    const { fills, cursor } = await reader.read("7", NOBODY);
+
+    expect(fills.map(({ execution }) => execution.tradeId)).toEqual(["before", fill.tradeId, "after"]);
+    expect(fills.map(({ order: { id } }) => id)).toEqual([order.id, order.id, order.id]);
+    expect(cursor).toBe("8");
+  });
+});
+
 describe("somebody else's fill", () => {
   it("is passed once the history says so, and its order is not looked up again", async () => {
     const { reader, order, history, asked } = lab();
@@ -93,6 +109,7 @@ function lab({ filledAt }: { readonly filledAt?: number } = {}) {
   const soon = executionOf(order, 100);
   const fill = filledAt === undefined ? soon : { ...soon, at: (bot.createdAt + filledAt) as Instant };
   const history: ExchangeOrder[] = [];
+  const delivered: Fill[] = [];
   const asked: Instant[] = [];
   const log: KeptLine[] = [];
   let now = fill.at;
@@ -109,16 +126,17 @@ function lab({ filledAt }: { readonly filledAt?: number } = {}) {
         return history.filter(({ createdAt }) => createdAt >= since);
       },
     }),
-    storage: override({} as Storage, {
-      unstoredFills: async (_bot, executions) => executions,
+    books: {
+      unstoredFills: async (executions) => executions,
       findOrderByExchangeId: async () => undefined,
-    }),
+      deliveredFills: async () => delivered,
+    },
     log: logInto(log),
     state: () => bench.state,
     now: () => now,
   });
   return {
-    ...{ reader, bench, order, fill, history, asked, log },
+    ...{ reader, bench, order, fill, history, asked, log, delivered },
     onRead: (run: () => void) => {
       listen = run;
     },
