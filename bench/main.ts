@@ -2,8 +2,14 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchLocks } from "./locks.ts";
+import { benchStorage } from "./storage.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  backtest: benchBacktest,
+  locks: benchLocks,
+  storage: benchStorage,
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));

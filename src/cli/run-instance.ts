@@ -16,6 +16,7 @@ import { Activity } from "../runner/activity.ts";
 import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { SpoolReplay } from "../runner/spool-replay.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import { parseDsn } from "../storage/dsn.ts";
@@ -24,7 +25,8 @@ import { openSpool } from "../storage/spool.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
 import type { BotSetup } from "../runner/open-bot.ts";
 import type { RunConfig } from "./fleet-config.ts";
-import { measuredExchange, measuredStorage } from "./measured-ports.ts";
+import { lockOptions, reportLock } from "./lock-options.ts";
+import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
 import type { Fleet } from "./open-fleet.ts";
@@ -116,9 +118,13 @@ export async function startInstance(
     const storage = wrappers.storage?.(stored) ?? stored;
     const spool = openOwnSpool(config, wrappers, closers);
     const spoolReplay = new SpoolReplay({ storage, spool, log });
-    const memory = createLock({ type: lockConfig.type }, market.clock);
-    closers.push(() => memory.close());
-    const lock = wrappers.lock?.(memory) ?? memory;
+    const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
+    const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
+    closers.push(() => openedLock.close());
+    const timedLock = measuredLock(openedLock, lockBackend, metrics, log, REAL_TIME);
+    const lock = wrappers.lock?.(timedLock) ?? timedLock;
+    if (!lockConfig.enabled) log.warn({}, "lock.guards_this_process_only");
+    await reportLock(lock, lockBackend, log);
     setMaxListeners(MOST_WAITING);
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
@@ -142,6 +148,8 @@ export async function startInstance(
     closers.push(() => fleet.close());
     if (config.coordination.mode === "dynamic") parts.set("coordination", () => fleet.ping());
 
+    const activity = new Activity();
+    const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
         exchange,
@@ -154,12 +162,14 @@ export async function startInstance(
         permit: fleet.permit,
         log,
         metrics,
-        activity: new Activity(),
+        activity,
         random: wrappers.random ?? Math.random,
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         fleet: fleetId,
-        lockBackend: lockConfig.type,
-        lockTtlMs: lockConfig.default_ttl * 1000,
+        lockBackend,
+        lockTtlMs,
+        lockGranularity: lockConfig.granularity,
+        lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,

@@ -107,15 +107,17 @@ export class BotSession implements BotContext {
   }
 
   async #start(): Promise<void> {
-    const { exchange, lockTtlMs, reconcileIntervalMs } = this.ports;
-    await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
+    const { exchange, reconcileIntervalMs } = this.ports;
+    const forgetLocks = await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
+    // The market was lost meanwhile: whatever is opened from here on nobody would close.
+    if (this.signal.aborted) return forgetLocks();
+    this.#closers.push(forgetLocks);
     this.#closers.push(exchange.subscribe(this.bot.market.symbol, (hint) => this.#hear(hint)));
     // A fill heard meanwhile makes a snapshot void: read again.
     while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)
       await this.#reconcile(this.#since);
     await this.#reopen();
     this.#every(reconcileIntervalMs, () => this.#reconcile(undefined));
-    this.#every(lockTtlMs / 3, () => this.locks.extendAll());
   }
 
   /** A bot that sold out because its instance stopped trades again; one that hit its stop-loss does not. */

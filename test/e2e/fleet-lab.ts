@@ -12,6 +12,7 @@ import type { DatabaseServer } from "../support/servers/database-server.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import type { PrivateServer } from "../support/servers/private-server.ts";
 import { serverFolder } from "../support/servers/private-server.ts";
+import { startRedis } from "../support/servers/redis.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
 import { readJournal } from "./read-journal.ts";
 import { VENUE_KEY, startVenueProcess } from "../support/venue-process.ts";
@@ -44,6 +45,7 @@ const MOVE_PAUSE_MS = 500;
 export class FleetLab {
   readonly folder = serverFolder("fleet");
   readonly symbols: readonly string[];
+  readonly redis: PrivateServer;
   readonly etcd: readonly PrivateServer[];
   readonly database: DatabaseServer;
   readonly venue: VenueProcess;
@@ -54,9 +56,10 @@ export class FleetLab {
 
   private constructor(
     options: FleetLabOptions,
-    servers: Pick<FleetLab, "etcd" | "database" | "venue" | "dsn" | "symbols">,
+    servers: Pick<FleetLab, "redis" | "etcd" | "database" | "venue" | "dsn" | "symbols">,
   ) {
     this.#options = options;
+    this.redis = servers.redis;
     this.etcd = servers.etcd;
     this.database = servers.database;
     this.venue = servers.venue;
@@ -66,7 +69,8 @@ export class FleetLab {
 
   static async open(options: FleetLabOptions): Promise<FleetLab> {
     const symbols = Array.from({ length: options.symbols }, (_, index) => `S${index}/USDT`);
-    const [etcd, database, venue] = await Promise.all([
+    const [redis, etcd, database, venue] = await Promise.all([
+      startRedis(),
       startEtcd(options.etcdSize ?? 1),
       startPostgres(),
       startVenueProcess({
@@ -85,7 +89,7 @@ export class FleetLab {
       }),
     ]);
     const dsn = await database.createDatabase();
-    return new FleetLab(options, { etcd, database, venue, dsn, symbols });
+    return new FleetLab(options, { redis, etcd, database, venue, dsn, symbols });
   }
 
   /** Starts an instance; its id may be that of one that ended. */
@@ -170,6 +174,7 @@ export class FleetLab {
     await endCommands();
     await this.venue.server.stop();
     await this.database.stop();
+    await this.redis.stop();
     await Promise.all(this.etcd.map((server) => server.stop()));
   }
 
@@ -199,6 +204,7 @@ export class FleetLab {
         })),
       },
       database: { type: "postgres", dsn: this.dsn },
+      distributed_lock: { type: "redis", redis: { addr: `127.0.0.1:${this.redis.port}` } },
       coordination: {
         mode: "dynamic",
         fleet: "lab",

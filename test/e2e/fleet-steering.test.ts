@@ -30,7 +30,7 @@ interface Status {
   readonly problems: readonly string[];
 }
 
-describeWithServers(["etcd", "postgres"], `a fleet that is steered (seed ${seed})`, () => {
+describeWithServers(["etcd", "postgres", "redis-server"], `a fleet that is steered (seed ${seed})`, () => {
   let lab: FleetLab;
   let fleet: FleetInstance[];
 

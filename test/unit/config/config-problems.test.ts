@@ -94,16 +94,7 @@ describe("a wrong config", () => {
       "app.current_exchange",
       'exchange "okx" has no section under exchanges',
     ],
-    [
-      "database: { type: postgres }",
-      "database.type",
-      'database type "postgres" is not available in this version; use sqlite',
-    ],
-    [
-      "distributed_lock: { type: redis }",
-      "distributed_lock.type",
-      'lock type "redis" is not available in this version; use memory',
-    ],
+    ["distributed_lock: { redis: { addr: localhost } }", "distributed_lock.redis.addr", "must be host:port"],
     [
       "notifications: { enabled: true }",
       "notifications",
