@@ -1,14 +1,11 @@
 /** `quantmesh bots|orders|fills|trades`: what is stored, read beside a running instance. */
-import { existsSync } from "node:fs";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import { formatMoney } from "../domain/amounts.ts";
-import { QuantmeshError } from "../domain/errors.ts";
 import { formatQuantity } from "../domain/instrument.ts";
-import { openStorage } from "../storage/create-storage.ts";
 import type { BotSummary, DayRow, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
-import { databaseAddress, databaseOptions } from "./database-config.ts";
+import { openExisting } from "./open-existing.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
@@ -137,15 +134,7 @@ function addListing(program: Command, name: string, description: string, show: S
     .option("-n, --limit <rows>", "at most so many rows", parseWholeNumber("--limit"), 50)
     .option("--json", "one JSON array")
     .action(async (options: Options) => {
-      const config = await loadConfig(options.config);
-      const address = databaseAddress(config);
-      if (address.type === "sqlite" && !existsSync(address.file)) {
-        throw new QuantmeshError(
-          "CONFIG_INVALID",
-          `there is no database at ${address.file} yet: start an instance with \`quantmesh run -c ${options.config}\``,
-        );
-      }
-      const storage = await openStorage(address, databaseOptions(config));
+      const storage = await openExisting(await loadConfig(options.config), options.config);
       try {
         await show(storage, options);
       } finally {

@@ -111,6 +111,10 @@ function ccxtOptions(name: string, real: RealExchangeConfig, log: Log, metrics: 
       maxOpenOrders: limits.max_open_orders,
       maxOrdersPerMinute: limits.max_orders_per_minute,
     },
+    mostOf: ({ counts, perMs }) => {
+      if (counts === "weight") return limits.weight_per_minute;
+      return perMs === 10_000 ? limits.orders_per_10_seconds : undefined;
+    },
     instances: limits.instances,
     clock: realClock,
     log,

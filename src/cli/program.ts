@@ -1,15 +1,16 @@
 /** The commands and options of `quantmesh`. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
 import { addDbCommands } from "./db-command.ts";
 import { addExchangesCommand } from "./exchanges-command.ts";
+import { addFleetCommands } from "./fleet-commands.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
 import { addVenueCommand } from "./venue-command.ts";
+import { readVersion } from "./version.ts";
 
 interface RootOptions {
   readonly config?: string;
@@ -35,25 +36,24 @@ export function createProgram(): Command {
           `unknown command "${unknown}" (quantmesh -h shows the commands)`,
         );
       }
-      if (options.standby) {
-        throw new QuantmeshError(
-          "CONFIG_INVALID",
-          "--standby is not available in this version: it needs a fleet",
-        );
-      }
-      if (options.config === undefined) return program.help({ error: true });
-      await runCommand(options.config);
+      const file = options.config ?? process.env["CONFIG_PATH"];
+      if (!file) return program.help({ error: true });
+      await runCommand(file, { standby: options.standby ?? false });
     });
   program
     .command("run")
     .description("start an instance and trade until Ctrl-C, or until a replay ends")
-    .requiredOption("-c, --config <file>", "config file (YAML or JSON)")
-    .action(async (options: { readonly config: string }) => runCommand(options.config));
+    .requiredOption("-c, --config <file>", "config file (YAML or JSON)", process.env["CONFIG_PATH"])
+    .option("--standby", "start as a hot standby")
+    .action(async ({ config, standby = false }: { readonly config: string; readonly standby?: boolean }) =>
+      runCommand(config, { standby }),
+    );
   addBacktestCommand(program);
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
   addDbCommands(program);
+  addFleetCommands(program);
   addExchangesCommand(program);
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
@@ -64,9 +64,4 @@ export function createProgram(): Command {
 function inheritSettings(from: Command, command: Command): void {
   command.copyInheritedSettings(from);
   for (const child of command.commands) inheritSettings(from, child);
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

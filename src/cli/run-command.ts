@@ -1,12 +1,17 @@
 /** `quantmesh run`: one instance until Ctrl-C or the end of a replay; live status on a terminal, JSON lines elsewhere. */
-import { loadConfigWithWarnings } from "../config/load-config.ts";
 import { createLog } from "../observe/log.ts";
+import { loadRunConfig } from "./fleet-config.ts";
 import { LiveStatus } from "./live-status.ts";
 import { startInstance } from "./run-instance.ts";
 import { formatSummaries, summarizeBot } from "./summary.ts";
 
-export async function runCommand(file: string): Promise<void> {
-  const { config, warnings } = await loadConfigWithWarnings(file);
+export async function runCommand(
+  file: string,
+  { standby = false }: { readonly standby?: boolean } = {},
+): Promise<void> {
+  const env = standby ? { ...process.env, STANDBY_MODE: "true" } : process.env;
+  const loaded = await loadRunConfig(file, env, { publishes: true });
+  const { config, warnings } = loaded;
   const isTerminal = process.stdout.isTTY;
   const status = isTerminal ? new LiveStatus(process.stdout) : undefined;
   const log = createLog({ level: config.system.log_level, ...(status ? { stream: status } : {}) });
@@ -21,7 +26,7 @@ export async function runCommand(file: string): Promise<void> {
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   try {
-    const running = await startInstance(config, log);
+    const running = await startInstance(config, log, {}, loaded);
     status?.start(running);
     try {
       await running.run(stopping.signal);

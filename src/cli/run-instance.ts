@@ -2,7 +2,6 @@
 import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
-import { SOLO_PERMIT } from "../coordination/permit.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
 import type { Log } from "../domain/log.ts";
@@ -17,6 +16,7 @@ import { Activity } from "../runner/activity.ts";
 import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import type { BotSetup } from "../runner/open-bot.ts";
 import { SpoolReplay } from "../runner/spool-replay.ts";
 import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
@@ -30,6 +30,9 @@ import { measuredExchange, measuredLock, measuredStorage } from "./measured-port
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
 import { databaseAddress, databaseOptions } from "./database-config.ts";
+import type { RunConfig } from "./fleet-config.ts";
+import type { Fleet } from "./open-fleet.ts";
+import { openFleet } from "./open-fleet.ts";
 import type { Market } from "./open-market.ts";
 import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
 
@@ -52,6 +55,7 @@ export interface PortWrappers {
 
 export interface RunningInstance {
   readonly instance: Instance;
+  readonly fleet: Fleet;
   readonly market: Market;
   readonly grids: readonly CheckedGrid[];
   /** Where /metrics and /health are; undefined where the web server is off. */
@@ -67,6 +71,7 @@ export async function startInstance(
   config: Config,
   log: Log,
   wrappers: PortWrappers = {},
+  loaded?: RunConfig,
 ): Promise<RunningInstance> {
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
@@ -99,8 +104,11 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    const instanceLock = await holdInstanceLock(address);
-    closers.push(() => instanceLock.release());
+    // The instances of a fleet share a database; who trades what is the claims' matter.
+    if (config.coordination.mode === "solo") {
+      const instanceLock = await holdInstanceLock(address);
+      closers.push(() => instanceLock.release());
+    }
     const opened = await createStorage(address, databaseOptions(config));
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
@@ -122,6 +130,24 @@ export async function startInstance(
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
+    const fleetId = await storage.fleetId();
+    const setupsOf = (checked: readonly CheckedGrid[]): readonly BotSetup[] =>
+      checked.map(({ symbol, settings, rules }) => ({
+        market: { exchange: exchange.name, account: exchange.account, symbol },
+        settings,
+        rules,
+      }));
+    const fleet = await openFleet(config, {
+      storage,
+      exchange,
+      clock: market.clock,
+      log,
+      metrics,
+      loaded,
+      setupsOf: async (changed) => setupsOf(await checkGrids(changed, real?.exchange)),
+    });
+    closers.push(() => fleet.close());
+    if (config.coordination.mode === "dynamic") parts.set("coordination", () => fleet.ping());
 
     const activity = new Activity();
     const lockTtlMs = lockConfig.default_ttl * 1000;
@@ -133,14 +159,14 @@ export async function startInstance(
         replaySpool: () => spoolReplay.run(),
         lock,
         clock: market.clock,
-        permit: SOLO_PERMIT,
+        claims: fleet.claims,
+        permit: fleet.permit,
         log,
         metrics,
         activity,
         random: wrappers.random ?? Math.random,
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
-        holder: config.instance.id,
-        fleet: await storage.fleetId(),
+        fleet: fleetId,
         lockBackend,
         lockTtlMs,
         lockGranularity: lockConfig.granularity,
@@ -149,30 +175,27 @@ export async function startInstance(
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
       },
-      grids.map(({ symbol, settings, rules }) => ({
-        market: { exchange: exchange.name, account: exchange.account, symbol },
-        settings,
-        rules,
-      })),
+      setupsOf(grids),
     );
     gauge = () => {
       instance.gauge();
       gaugeSpool(metrics, spool, Date.now());
     };
-    await instance.start();
+    await fleet.start(instance);
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
       "instance.started",
     );
     return {
       instance,
+      fleet,
       market,
       grids,
       url: http?.url,
-      run: async (signal) => runMarket(instance, market, signal),
+      run: async (signal) => runMarket(instance, market, fleet.failed, signal),
       close: async (reason) => {
         try {
-          if (exitMode(config) === "leave") await instance.stop(reason);
+          if (exitMode(config) === "leave") await fleet.leave(reason);
           else await stopInMovingMarket(instance, market, reason);
         } finally {
           await closeAll();
@@ -232,13 +255,18 @@ async function stopInMovingMarket(instance: Instance, market: Market, reason: st
   }
 }
 
-async function runMarket(instance: Instance, market: Market, signal: AbortSignal): Promise<void> {
+async function runMarket(
+  instance: Instance,
+  market: Market,
+  failed: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   const halt = new AbortController();
   const driving = market.drive(
     { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
     AbortSignal.any([signal, halt.signal]),
   );
-  const failure = instance.allFailed().then((error) => {
+  const failure = failed.then((error) => {
     halt.abort();
     throw error;
   });

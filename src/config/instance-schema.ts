@@ -97,6 +97,15 @@ export const instanceSchema = section({
     .regex(/^[A-Za-z0-9._-]{1,64}$/, "must be 1 to 64 letters, digits, dots, dashes or underscores")
     .default("quantmesh-1")
     .describe("Name of this instance, unique in its fleet."),
+  index: wholeNumber(0, 9999)
+    .default(0)
+    .describe("Which of instance.total shares of the symbols is this instance's in mode static, from 0."),
+  total: wholeNumber(1, 10_000)
+    .default(1)
+    .describe("Into how many shares mode static divides the symbols of this config; 1 trades them all."),
+  role: choice(["active", "standby"])
+    .default("active")
+    .describe("A standby trades nothing until it takes over from an instance that died."),
 });
 
 export const systemSchema = section({

@@ -9,6 +9,7 @@ import type { Environment } from "./expand-variables.ts";
 import { expandVariables } from "./expand-variables.ts";
 import type { Finding } from "./path.ts";
 import { formatPath, valueAt } from "./path.ts";
+import { withOriginalNames } from "./original-environment.ts";
 import { readYaml } from "./read-yaml.ts";
 import { REDACTED, isSecretPath } from "./redact-config.ts";
 import type { Config } from "./schema.ts";
@@ -31,9 +32,24 @@ export async function loadConfig(file: string): Promise<Config> {
   return (await loadConfigWithWarnings(file)).config;
 }
 
-/** The config in `file`, overridden by this process's environment. Throws as `loadConfig`. */
-export async function loadConfigWithWarnings(file: string): Promise<LoadedConfig> {
-  return parseConfig(await readConfigFile(file), file, process.env);
+/** The values of `file` as they stand there, unchecked. Throws CONFIG_INVALID where it is no YAML. */
+export async function readValues(file: string): Promise<unknown> {
+  const yaml = readYaml(await readConfigFile(file));
+  if ("lineOf" in yaml) return yaml.value;
+  throw invalid(yaml.map(({ line, reason }) => ({ line, text: `${file}:${line}: ${reason}` })));
+}
+
+/** Values as `readValues` gives them, checked; `source` names them in messages. Throws as `parseConfig`. */
+export function parseValues(values: unknown, source: string, env: Environment = process.env): LoadedConfig {
+  return parseConfig(JSON.stringify(values, undefined, 1), source, withOriginalNames(env));
+}
+
+/** The config in `file`, overridden by the environment. Throws as `loadConfig`. */
+export async function loadConfigWithWarnings(
+  file: string,
+  env: Environment = process.env,
+): Promise<LoadedConfig> {
+  return parseConfig(await readConfigFile(file), file, withOriginalNames(env));
 }
 
 /**

@@ -49,8 +49,6 @@ export const ORIGINAL_KEYS: Readonly<Record<string, Answer>> = {
   "system.timezone": ignored("all times are in UTC"),
   "system.log_language": ignored("the log is in English"),
   "system.log_retention_days": ignored("the log goes to stdout; keep it there for as long as you need it"),
-  "instance.index": refused("one instance trades every symbol of its config", (value) => value === "0"),
-  "instance.total": refused("one instance trades every symbol of its config", (value) => value === "1"),
 
   "database.log_level": ignored("the database has no log of its own; see system.log_level"),
   storage: ignored(

@@ -43,6 +43,12 @@ const limits = section({
   max_orders_per_minute: wholeNumber(1, MAX_COUNT)
     .optional()
     .describe("Most orders that are sent within a minute; sells come first."),
+  weight_per_minute: wholeNumber(1, 1_000_000_000)
+    .optional()
+    .describe("Request weight within a minute, where it is not what the exchange documents."),
+  orders_per_10_seconds: wholeNumber(1, 1_000_000_000)
+    .optional()
+    .describe("Orders within 10 seconds, where it is not what the exchange documents."),
   instances: wholeNumber(1, 1_000)
     .default(1)
     .describe(

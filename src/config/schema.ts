@@ -1,5 +1,7 @@
 /** The whole config: its sections, and what can only be checked across them. */
 import type { z } from "zod";
+import { checkFleet } from "./check-fleet.ts";
+import { coordinationSchema } from "./coordination-schema.ts";
 import { SIM, exchangeUnavailable, exchangesSchema } from "./exchange-schema.ts";
 import { section, text } from "./fields.ts";
 import { databaseSchema, instanceSchema, lockSchema, systemSchema, webSchema } from "./instance-schema.ts";
@@ -19,6 +21,7 @@ export const sectionsSchema = section({
   database: databaseSchema.prefault({}).describe("Where orders, fills and trades are stored."),
   distributed_lock: lockSchema.prefault({}).describe("The lock that guards each price level."),
   instance: instanceSchema.prefault({}).describe("This instance of the program."),
+  coordination: coordinationSchema.prefault({}).describe("How several instances share the symbols."),
   system: systemSchema.prefault({}).describe("Logging, and what an exit leaves behind."),
   web: webSchema.prefault({}).describe("The web server."),
 });
@@ -55,6 +58,15 @@ export const configSchema = sectionsSchema.transform(({ trading, ...sections }, 
     }
     return { ...grid, exchange, symbol: symbol ?? grid.symbol };
   });
+  for (const { path, reason } of checkFleet(sections))
+    context.addIssue({ code: "custom", message: reason, path: [...path] });
+  if (sections.coordination.mode !== "solo" && symbols.some(({ exchange }) => exchange === SIM)) {
+    problem(
+      `the simulated market lives inside one process; a fleet trades on a real exchange or quantmesh venue`,
+      "coordination",
+      "mode",
+    );
+  }
   return { ...sections, trading: { ...trading, symbols } };
 });
 

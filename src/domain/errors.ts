@@ -12,6 +12,7 @@ export const ERROR_POLICIES = {
   LOCK_UNAVAILABLE: "stopSending",
   LEASE_LOST: "stopSending",
   STALE_EPOCH: "stopSending",
+  COORDINATION_UNAVAILABLE: "stopSending",
   STORAGE_UNAVAILABLE: "stopSending",
   ALREADY_RUNNING: "exit",
   PORT_IN_USE: "exit",

@@ -189,5 +189,10 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "1 for the mode that the bot is in, 0 for the others.",
     labels: [...MARKET, "mode"],
   },
+  quantmesh_takeovers_total: {
+    type: "counter",
+    help: "Seats that this instance took over from another, by how the other was lost.",
+    labels: ["how"],
+  },
   quantmesh_mailbox_depth: { type: "gauge", help: "Events that wait for the bot.", labels: MARKET },
 };

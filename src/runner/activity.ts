@@ -2,8 +2,14 @@
 import type { Clock } from "../domain/clock.ts";
 
 export class Activity {
+  /** Is busy whenever this one is. */
+  readonly #whole: Activity | undefined;
   #busy = 0;
   #waiting: (() => void)[] = [];
+
+  constructor(whole?: Activity) {
+    this.#whole = whole;
+  }
 
   get isIdle(): boolean {
     return this.#busy === 0;
@@ -11,14 +17,17 @@ export class Activity {
 
   enter(): void {
     this.#busy += 1;
+    this.#whole?.enter();
   }
 
   leave(): void {
     this.#busy -= 1;
-    if (this.#busy > 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    if (this.#busy === 0) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const wake of waiting) wake();
+    }
+    this.#whole?.leave();
   }
 
   /** Runs `work` as work: what it hands on must be handed on before it ends. */

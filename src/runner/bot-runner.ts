@@ -3,7 +3,7 @@ import type { BotMode, Totals } from "../domain/grid.ts";
 import type { PriceTicks } from "../domain/amounts.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { WorkingOrder } from "../domain/order.ts";
-import { policyFor } from "../domain/errors.ts";
+import { QuantmeshError, policyFor } from "../domain/errors.ts";
 import type { GridState } from "../strategy/state.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
 import { BotSession } from "./bot-session.ts";
@@ -38,10 +38,11 @@ export class BotRunner {
   #reportFailure: (error: unknown) => void = () => undefined;
   #session: BotSession | undefined;
   #hasFailed = false;
+  #isDropped = false;
   #supervising: Promise<void> = Promise.resolve();
 
   constructor(ports: RunnerPorts, setup: BotSetup) {
-    this.#ports = ports;
+    this.#ports = { ...ports, permit: { isValid: () => !this.#isDropped && ports.permit.isValid() } };
     this.setup = setup;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
@@ -52,6 +53,35 @@ export class BotRunner {
   async start(): Promise<void> {
     const session = await this.#open();
     this.#supervising = this.#supervise(session);
+  }
+
+  /** Opens sessions until one holds, and after each that was lost; what keeps one from opening is logged. */
+  keepTrading(): void {
+    this.#supervising = this.#supervise(undefined);
+  }
+
+  /** Ends at once, in this turn of the event loop: the market is another's. Nothing on the exchange is touched. */
+  drop(reason: string): void {
+    this.#isDropped = true;
+    this.#stopping.abort();
+    this.#session?.lose(reason);
+  }
+
+  /**
+   * Gives the market away: places nothing new, waits at most `limitMs` for what is in flight, leaves the orders resting.
+   * What is unresolved then is the next owner's to resolve.
+   */
+  async handOver(limitMs: number): Promise<void> {
+    this.#stopping.abort();
+    const session = this.#session;
+    if (!session) return this.#supervising;
+    const cancel = this.#ports.clock.after(limitMs, () => session.end());
+    try {
+      await Promise.race([stopSession(session, "handed over", "leave", limitMs), session.ended]);
+    } finally {
+      cancel();
+    }
+    await this.#ports.claims.release(session.claim);
   }
 
   async stop(reason: string): Promise<void> {
@@ -89,17 +119,25 @@ export class BotRunner {
   async #open(): Promise<BotSession> {
     // What was kept through an outage or a crash comes first: whoever trades this market counts it.
     await this.#ports.replaySpool();
-    const session = new BotSession(this.#ports, await openBot(this.#ports, this.setup));
+    const session = new BotSession(
+      this.#ports,
+      await openBot(this.#ports, this.setup, this.#stopping.signal),
+    );
+    if (this.#stopping.signal.aborted) {
+      await this.#ports.claims.release(session.claim);
+      throw new QuantmeshError("LEASE_LOST", `${this.setup.market.symbol} was given away while it started`);
+    }
     this.#session = session;
     await session.start();
+    this.#ports.log.info({ symbol: this.setup.market.symbol, epoch: session.claim.epoch }, "bot.trading");
     return session;
   }
 
-  async #supervise(first: BotSession): Promise<void> {
+  async #supervise(first: BotSession | undefined): Promise<void> {
     const { log, activity, clock, random } = this.#ports;
     const { symbol } = this.setup.market;
     let session: BotSession | undefined = first;
-    let delay = FIRST_RETRY_MS;
+    let delay = first ? FIRST_RETRY_MS : 0;
     while (!this.#stopping.signal.aborted) {
       if (session) {
         const end = await session.ended;
@@ -109,7 +147,7 @@ export class BotRunner {
         delay = FIRST_RETRY_MS;
       }
       await activity.run(() => activity.pause(clock, delay * (0.5 + random()), this.#stopping.signal));
-      delay = Math.min(delay * 2, LONGEST_RETRY_MS);
+      delay = Math.min(Math.max(delay * 2, FIRST_RETRY_MS), LONGEST_RETRY_MS);
       if (this.#stopping.signal.aborted) return;
       session = await activity.run(() => this.#reopen());
     }
@@ -119,6 +157,7 @@ export class BotRunner {
     try {
       return await this.#open();
     } catch (error) {
+      if (this.#stopping.signal.aborted) return undefined;
       const policy = policyFor(error);
       const passes = policy === "backOff" || policy === "stopSending";
       if (!passes) this.#giveUp(error);

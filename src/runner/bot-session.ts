@@ -108,7 +108,10 @@ export class BotSession implements BotContext {
 
   async #start(): Promise<void> {
     const { exchange, reconcileIntervalMs } = this.ports;
-    this.#closers.push(await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms)));
+    const forgetLocks = await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
+    // The market was lost meanwhile: whatever is opened from here on nobody would close.
+    if (this.signal.aborted) return forgetLocks();
+    this.#closers.push(forgetLocks);
     this.#closers.push(exchange.subscribe(this.bot.market.symbol, (hint) => this.#hear(hint)));
     // A fill heard meanwhile makes a snapshot void: read again.
     while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)

@@ -1,26 +1,65 @@
-/** One process's bots: started together, stopped together, idle only when all are. */
-import type { Activity } from "./activity.ts";
+/** One process's bots, by symbol: all of them from the start, or those that a fleet gives it, for as long as it does. */
+import { QuantmeshError } from "../domain/errors.ts";
+import { Activity } from "./activity.ts";
 import { BotRunner } from "./bot-runner.ts";
 import type { BotStatus } from "./bot-runner.ts";
 import type { BotSetup } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
 
 export class Instance {
-  readonly runners: readonly BotRunner[];
-  readonly #activity: Activity;
+  readonly #ports: RunnerPorts;
+  #setups: ReadonlyMap<string, BotSetup>;
+  readonly #runners = new Map<string, BotRunner>();
 
   constructor(ports: RunnerPorts, setups: readonly BotSetup[]) {
-    this.#activity = ports.activity;
-    this.runners = setups.map((setup) => new BotRunner(ports, setup));
+    this.#ports = ports;
+    this.#setups = new Map(setups.map((setup) => [setup.market.symbol, setup]));
+  }
+
+  get runners(): readonly BotRunner[] {
+    return [...this.#runners.values()];
+  }
+
+  /** Every symbol that it could trade. */
+  get symbols(): readonly string[] {
+    return [...this.#setups.keys()];
+  }
+
+  /** Bots that start from here on have these settings. */
+  configure(setups: readonly BotSetup[]): void {
+    this.#setups = new Map(setups.map((setup) => [setup.market.symbol, setup]));
   }
 
   /** Starts all bots; where one cannot start, those already started are stopped again. */
   async start(): Promise<void> {
     try {
-      for (const runner of this.runners) await this.#activity.run(() => runner.start());
+      for (const symbol of this.symbols) await this.#ports.activity.run(() => this.#add(symbol).start());
     } catch (error) {
       await this.stop("start failed");
       throw error;
+    }
+  }
+
+  /** Trades this symbol from here on, as soon as its market can be claimed. */
+  open(symbol: string): void {
+    if (!this.#runners.has(symbol)) this.#add(symbol).keepTrading();
+  }
+
+  /** Trades this symbol no longer, from this turn of the event loop on; nothing on the exchange is touched. */
+  drop(symbol: string, reason: string): void {
+    const runner = this.#runners.get(symbol);
+    this.#runners.delete(symbol);
+    runner?.drop(reason);
+  }
+
+  /** Gives this symbol away; its orders rest on the exchange all the while. Resolves once others can claim it. */
+  async handOver(symbol: string): Promise<void> {
+    const { exchange } = this.#ports;
+    const runner = this.#runners.get(symbol);
+    try {
+      await runner?.handOver(exchange.requestWindowMs + exchange.settleMs);
+    } finally {
+      if (this.#runners.get(symbol) === runner) this.#runners.delete(symbol);
     }
   }
 
@@ -35,11 +74,11 @@ export class Instance {
   }
 
   get isIdle(): boolean {
-    return this.#activity.isIdle;
+    return this.#ports.activity.isIdle;
   }
 
   async whenIdle(): Promise<void> {
-    await this.#activity.whenIdle();
+    await this.#ports.activity.whenIdle();
   }
 
   /** True once no bot has an order that may execute, or something left to sell at its end. */
@@ -53,5 +92,14 @@ export class Instance {
 
   statuses(): readonly BotStatus[] {
     return this.runners.map((runner) => runner.status()).filter((status) => status !== undefined);
+  }
+
+  #add(symbol: string): BotRunner {
+    const setup = this.#setups.get(symbol);
+    if (!setup) throw new QuantmeshError("INVARIANT", `there is no grid of ${symbol}`);
+    // Each bot is idle by itself: one that is given away does not wait for the others.
+    const runner = new BotRunner({ ...this.#ports, activity: new Activity(this.#ports.activity) }, setup);
+    this.#runners.set(symbol, runner);
+    return runner;
   }
 }

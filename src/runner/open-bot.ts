@@ -26,14 +26,18 @@ export interface OpenedBot {
   readonly rules: Rules;
 }
 
-/** Throws CONFIG_INVALID where the stored grid is another one than the config asks for. */
-export async function openBot(ports: RunnerPorts, setup: BotSetup): Promise<OpenedBot> {
-  const { storage, exchange, holder } = ports;
+/**
+ * Throws CONFIG_INVALID where the stored grid is another one than the config asks for, LEASE_LOST where the market is
+ * not this instance's. Waits until whoever has it lets go, or `signal` is aborted.
+ */
+export async function openBot(ports: RunnerPorts, setup: BotSetup, signal: AbortSignal): Promise<OpenedBot> {
+  const { storage, exchange, claims } = ports;
   const { market } = setup;
   const instrument = await exchange.instrument(market.symbol);
+  const claim = await claims.take(market, signal);
+  ports.log.info({ symbol: market.symbol, epoch: claim.epoch }, "bot.claimed");
   const stored = await storage.findBot(market);
   if (stored) refuseChanged(stored, setup, instrument);
-  const claim = await storage.claim(market, holder);
   const bot = stored ?? (await setUp(ports, setup, instrument, claim));
   return { bot, claim, ledger: await storage.loadLedger(bot), rules: resolveRules(bot, setup.rules) };
 }

@@ -16,6 +16,7 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
+  if (!ports.permit.isValid()) return notSent("not_permitted");
   const admission = await exchange.admit?.(bot.market.symbol, terms, context.signal);
   if (admission?.kind === "refused") return notSent(admission.reason);
   try {
@@ -36,7 +37,6 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   if (intent === "away") return;
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
-
   if (!ports.permit.isValid() || !locks.covers(terms, deadline) || clock.monotonic() >= deadline) {
     return void context.post({ kind: "orderRejected", at: at(), order: terms, reason: "not_permitted" });
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { BotCode } from "../domain/ids.ts";
 import type { Log } from "../domain/log.ts";
 import type { Metrics } from "../domain/metrics.ts";
+import type { Claims } from "../coordination/claims.ts";
 import type { Permit } from "../coordination/permit.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { LockProvider } from "../lock/lock.ts";
@@ -20,6 +21,7 @@ export interface RunnerPorts {
   readonly replaySpool: () => Promise<void>;
   readonly lock: LockProvider;
   readonly clock: Clock;
+  readonly claims: Claims;
   readonly permit: Permit;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -28,8 +30,6 @@ export interface RunnerPorts {
   readonly random: () => number;
   /** Draws a code for a new bot. */
   readonly drawBotCode: () => BotCode;
-  /** This instance's name. */
-  readonly holder: string;
   /** The fleet's id: the value of our locks. */
   readonly fleet: string;
   readonly lockBackend: string;

@@ -8,31 +8,15 @@ import { unavailable } from "./database.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
 import type { ClaimsTable, Schema } from "./schema.ts";
 import type { Statements } from "./statements.ts";
-import type { ClaimAnswer, ClaimRequest } from "./storage.ts";
 
 /** The token of a market that nobody holds: no claim has it. */
-const NO_TOKEN = "";
+export const NO_TOKEN = "";
 
 /** Gives the market to `holder`, whoever has it: the next epoch and a fresh token, valid until somebody else claims. */
 export function takeClaim(database: Database, market: MarketKey, holder: string): Promise<Claim> {
   return changeClaim(database, market, ({ epoch }) => {
     const claim: Claim = { market, epoch: epoch + 1, token: randomUUID(), holder };
     return { claim, expiresAt: null, answer: claim };
-  });
-}
-
-/** Gives the market to who asks, if it is free or if the request says whose claim is void. */
-export function requestClaim(
-  database: Database,
-  { market, holder, ttlMs, replaces }: ClaimRequest,
-): Promise<ClaimAnswer> {
-  return changeClaim(database, market, (row, now): Change<ClaimAnswer> => {
-    const expiresInMs = row.expires_at === null ? 0 : row.expires_at - now;
-    if (expiresInMs > 0 && row.epoch !== replaces) {
-      return { answer: { kind: "held", holder: row.holder, epoch: row.epoch, expiresInMs } };
-    }
-    const claim: Claim = { market, epoch: row.epoch + 1, token: randomUUID(), holder };
-    return { claim, expiresAt: now + ttlMs, answer: { kind: "claimed", claim } };
   });
 }
 
@@ -53,17 +37,18 @@ export function renewClaims(
         .where((eb) => isAnyOf(eb, some))
         .set({ expires_at: sql`${sql.raw(database.traits.nowMs)} + ${ttlMs}` })
         .executeTakeFirstOrThrow();
-      if (numUpdatedRows === BigInt(some.length)) for (const { token } of some) held.add(token);
+      if (numUpdatedRows === BigInt(some.length))
+        for (const claim of some) held.add(nameOf(claim, claim.market));
       else {
         const rows = await trx
           .selectFrom("claims")
-          .select("token")
+          .select(["exchange", "account", "symbol", "token"])
           .where((eb) => isAnyOf(eb, some))
           .execute();
-        for (const { token } of rows) held.add(token);
+        for (const row of rows) held.add(nameOf(row, row));
       }
     }
-    return claims.filter(({ token }) => held.has(token));
+    return claims.filter((claim) => held.has(nameOf(claim, claim.market)));
   });
 }
 
@@ -111,6 +96,19 @@ export function assertCurrent(database: Database, claim: Claim): void {
 }
 
 const CLAIMS_AT_ONCE = 200;
+
+/** Claims that were taken together share a token. */
+function nameOf({ token }: Pick<Claim, "token">, { exchange, account, symbol }: MarketKey): string {
+  return `${exchange} ${account} ${symbol} ${token}`;
+}
+
+export function isAnyMarket(eb: ExpressionBuilder<Schema, "claims">, markets: readonly MarketKey[]) {
+  return eb.or(
+    markets.map(({ exchange, account, symbol }) =>
+      eb.and([eb("exchange", "=", exchange), eb("account", "=", account), eb("symbol", "=", symbol)]),
+    ),
+  );
+}
 
 /** By the key first, so that no other market's row is looked at, or waited for. */
 function isAnyOf(eb: ExpressionBuilder<Schema, "claims">, claims: readonly Claim[]) {

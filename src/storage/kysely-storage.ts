@@ -3,12 +3,14 @@ import { randomUUID } from "node:crypto";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
-import type { ClientOrderId } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
+import type { BotCode, ClientOrderId, Instant } from "../domain/ids.ts";
+import { instant } from "../domain/ids.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
+import { requestClaims } from "./request-claims.ts";
+import { NO_TOKEN, fenced, releaseClaim, renewClaims, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
@@ -26,6 +28,7 @@ import type {
   BotSummary,
   ClaimAnswer,
   ClaimRequest,
+  HeldClaim,
   CommitOutcome,
   DayRow,
   FillRow,
@@ -63,12 +66,23 @@ export class KyselyStorage implements Storage {
     return takeClaim(this.#database, market, holder);
   }
 
-  requestClaim(request: ClaimRequest): Promise<ClaimAnswer> {
-    return requestClaim(this.#database, request);
+  requestClaims(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {
+    return requestClaims(this.#database, requests);
   }
 
   renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]> {
     return renewClaims(this.#database, claims, ttlMs);
+  }
+
+  listClaims(): Promise<readonly HeldClaim[]> {
+    return this.#database.read((db) =>
+      db
+        .selectFrom("claims")
+        .select(["exchange", "account", "symbol", "holder", "epoch"])
+        .where("token", "<>", NO_TOKEN)
+        .orderBy("symbol")
+        .execute(),
+    );
   }
 
   releaseClaim(claim: Claim): Promise<void> {
@@ -196,6 +210,17 @@ export class KyselyStorage implements Storage {
         .execute();
       return rows.map((row) => tradeOf(bot.instrument, row));
     });
+  }
+
+  async lastChanges(): Promise<ReadonlyMap<BotCode, Instant>> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom("orders")
+        .select(({ fn }) => ["bot_code", fn.max<number>("updated_at").as("at")])
+        .groupBy("bot_code")
+        .execute(),
+    );
+    return new Map(rows.map(({ bot_code, at }) => [bot_code as BotCode, instant(Number(at))]));
   }
 
   listBots(): Promise<readonly BotSummary[]> {

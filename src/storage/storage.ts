@@ -16,7 +16,7 @@ export interface Intent {
   readonly validUntil: Instant;
 }
 
-/** Asks for a market as a lease, which ends by itself. */
+/** Asks for a market as a lease, which ends by itself; requests made together have one holder and one lifetime. */
 export interface ClaimRequest {
   readonly market: MarketKey;
   readonly holder: string;
@@ -38,6 +38,12 @@ export type ClaimAnswer =
       readonly epoch: number;
       readonly expiresInMs: number;
     };
+
+/** Who holds a market, under which epoch. */
+export interface HeldClaim extends MarketKey {
+  readonly holder: string;
+  readonly epoch: number;
+}
 
 /** `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used. */
 export type IntentOutcome = "stored" | "stale" | "taken";
@@ -186,11 +192,12 @@ export interface Storage {
    */
   claim(market: MarketKey, holder: string): Promise<Claim>;
   /**
-   * Takes the market as a lease if it was never claimed, was released, has expired by the database's clock, or its
-   * claim is the one that the request replaces. After an answer that was lost, `replaces` is the epoch that `held` names,
-   * if it names this holder: a holder's name must be new for each process.
+   * Takes markets in one transaction, each as a lease if it was never claimed, was released, has expired by the
+   * database's clock, or its claim is the one that the request replaces; the answers are in the order of the requests.
+   * After an answer that was lost, `replaces` is the epoch that `held` names, if it names this holder: a holder's name
+   * must be new for each process.
    */
-  requestClaim(request: ClaimRequest): Promise<ClaimAnswer>;
+  requestClaims(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]>;
   /**
    * Lets leases last for `ttlMs` from now, by the database's clock; returns those that are still held. A lease that
    * ended and that nobody took meanwhile is held again. A permit counts from the moment before the call.
@@ -198,6 +205,8 @@ export interface Storage {
   renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]>;
   /** Frees the market at once; no write under the claim passes any more. Nothing where it is not the newest. */
   releaseClaim(claim: Claim): Promise<void>;
+  /** Every market that somebody holds. */
+  listClaims(): Promise<readonly HeldClaim[]>;
   findBot(market: MarketKey): Promise<Bot | undefined>;
   /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
@@ -224,6 +233,8 @@ export interface Storage {
   fillsOf(bot: Bot): Promise<readonly Fill[]>;
   tradesOf(bot: Bot): Promise<readonly Trade[]>;
   listBots(): Promise<readonly BotSummary[]>;
+  /** When an order of each bot last changed; a bot without orders is not in it. */
+  lastChanges(): Promise<ReadonlyMap<BotCode, Instant>>;
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]>;
   listFills(query: PageQuery): Promise<readonly FillRow[]>;
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;

@@ -1,8 +1,8 @@
 /** The part of the storage contract about leases: claims that end by themselves. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Claim } from "../../src/domain/claim.ts";
+import type { Claim, MarketKey } from "../../src/domain/claim.ts";
 import type { Bot } from "../../src/domain/grid.ts";
-import type { ClaimAnswer, Storage } from "../../src/storage/storage.ts";
+import type { ClaimAnswer, ClaimRequest, Storage } from "../../src/storage/storage.ts";
 import { sampleBot, sampleIntent, sampleMarket } from "./storage-samples.ts";
 
 interface Opened {
@@ -22,7 +22,7 @@ export function describeStorageLeases(opened: () => Opened): void {
     });
 
     const request = (holder: string, ttlMs = LONG_MS, replaces?: number): Promise<ClaimAnswer> =>
-      storage.requestClaim({ market, holder, ttlMs, ...(replaces === undefined ? {} : { replaces }) });
+      one(storage, { market, holder, ttlMs, ...(replaces === undefined ? {} : { replaces }) });
     const take = async (holder: string, ttlMs = LONG_MS): Promise<Claim> =>
       claimOf(await request(holder, ttlMs));
 
@@ -41,7 +41,7 @@ export function describeStorageLeases(opened: () => Opened): void {
     it("give a market to exactly one of many who ask at once, over two connections", async () => {
       const second = await opened().open();
       const asked = Array.from({ length: 20 }, (_, index) =>
-        (index % 2 ? storage : second).requestClaim({ market, holder: `h${index}`, ttlMs: LONG_MS }),
+        one(index % 2 ? storage : second, { market, holder: `h${index}`, ttlMs: LONG_MS }),
       );
 
       const answers = await Promise.all(asked);
@@ -74,8 +74,8 @@ export function describeStorageLeases(opened: () => Opened): void {
     it("last longer once they are renewed; those that were replaced are not", async () => {
       const kept = await take("one", 5_000);
       const other = sampleMarket("DOGE/USDT");
-      const lost = claimOf(await storage.requestClaim({ market: other, holder: "one", ttlMs: 5_000 }));
-      await storage.requestClaim({ market: other, holder: "two", ttlMs: 5_000, replaces: 1 });
+      const lost = claimOf(await one(storage, { market: other, holder: "one", ttlMs: 5_000 }));
+      await one(storage, { market: other, holder: "two", ttlMs: 5_000, replaces: 1 });
 
       expect(await storage.renewClaims([kept, lost], LONG_MS)).toEqual([kept]);
       expect(await storage.renewClaims([kept], LONG_MS)).toEqual([kept]);
@@ -83,7 +83,7 @@ export function describeStorageLeases(opened: () => Opened): void {
 
       const { expiresInMs } = (await request("two")) as { readonly expiresInMs: number };
       expect(expiresInMs).toBeGreaterThan(5_000);
-      expect(await storage.requestClaim({ market: other, holder: "one", ttlMs: 1 })).toMatchObject({
+      expect(await one(storage, { market: other, holder: "one", ttlMs: 1 })).toMatchObject({
         kind: "held",
         holder: "two",
       });
@@ -96,11 +96,41 @@ export function describeStorageLeases(opened: () => Opened): void {
       expect(await request("two")).toMatchObject({ kind: "held", holder: "one", epoch: 1 });
     });
 
+    it("are taken for many markets in one transaction, each by its own rule", async () => {
+      const names = ["A/USDT", "B/USDT", "C/USDT", "D/USDT"].map((symbol) => sampleMarket(symbol));
+      const [a, b, c, d] = names as [MarketKey, MarketKey, MarketKey, MarketKey];
+      for (const name of [b, c, d]) await one(storage, { market: name, holder: "one", ttlMs: LONG_MS });
+      await storage.releaseClaim(
+        claimOf(await one(storage, { market: b, holder: "one", ttlMs: 1, replaces: 1 })),
+      );
+      const ask = (name: MarketKey, replaces?: number): ClaimRequest => ({
+        market: name,
+        holder: "two",
+        ttlMs: LONG_MS,
+        ...(replaces === undefined ? {} : { replaces }),
+      });
+
+      const answers = await storage.requestClaims([ask(d), ask(c, 1), ask(b), ask(a)]);
+
+      expect(answers).toMatchObject([
+        { kind: "held", holder: "one", epoch: 1 },
+        { kind: "claimed", claim: { market: c, epoch: 2, holder: "two" } },
+        { kind: "claimed", claim: { market: b, epoch: 3, holder: "two" } },
+        { kind: "claimed", claim: { market: a, epoch: 1, holder: "two" } },
+      ]);
+      const claims = answers.flatMap((answer) => (answer.kind === "claimed" ? [answer.claim] : []));
+      await storage.claim(c, "three");
+      expect((await storage.renewClaims(claims, LONG_MS)).map((claim) => claim.market.symbol)).toEqual([
+        "B/USDT",
+        "A/USDT",
+      ]);
+    });
+
     it("renew 450 at once, and say which of them were replaced", async () => {
       const names = Array.from({ length: 450 }, (_, index) => sampleMarket(`C${index}/USDT`));
       const claims: Claim[] = [];
       for (const name of names)
-        claims.push(claimOf(await storage.requestClaim({ market: name, holder: "one", ttlMs: LONG_MS })));
+        claims.push(claimOf(await one(storage, { market: name, holder: "one", ttlMs: LONG_MS })));
       const replaced = claims.filter((_, index) => index % 100 === 3);
       for (const claim of replaced) await storage.claim(claim.market, "two");
 
@@ -146,4 +176,10 @@ function claimOf(answer: ClaimAnswer): Claim {
   expect(answer.kind).toBe("claimed");
   if (answer.kind === "held") throw new Error("unreachable");
   return answer.claim;
+}
+
+async function one(storage: Storage, request: ClaimRequest): Promise<ClaimAnswer> {
+  const [answer] = await storage.requestClaims([request]);
+  if (!answer) throw new Error("a request has an answer");
+  return answer;
 }

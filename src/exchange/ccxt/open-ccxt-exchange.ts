@@ -41,6 +41,8 @@ export interface CcxtOptions {
   /** Asked of the exchange unless given. */
   readonly fees?: Fees | undefined;
   readonly limits?: TradingLimits & { readonly maxOrdersPerMinute: number | undefined };
+  /** What the server allows, where it is not what the exchange documents. */
+  readonly mostOf?: (limit: WindowLimit) => number | undefined;
   /** How many instances use the exchange from one address without knowing of each other. */
   readonly instances?: number;
   readonly clock: Clock;
@@ -116,7 +118,11 @@ async function build(
   } catch (error) {
     throw failureOf(name, dialect, "markets", error);
   }
-  const budget = new RequestBudget(clock, [...(limited.by ?? dialect.limits), ...own], instances);
+  const allowed = (limited.by ?? dialect.limits).map((limit) => ({
+    ...limit,
+    most: options.mostOf?.(limit) ?? limit.most,
+  }));
+  const budget = new RequestBudget(clock, [...allowed, ...own], instances);
   limited.budget = budget;
   client.timeout = REQUEST_TIMEOUT_MS;
   streamClient.timeout = REQUEST_TIMEOUT_MS;

@@ -66,7 +66,7 @@ export const RULES: readonly Rule[] = [
     under: "coordination/",
     mayImport: ["domain/", ...PORT_FILES],
     packages: { etcd3: "coordination/" },
-    builtins: ["node:net", "node:tls"],
+    builtins: ["node:crypto", "node:net", "node:tls"],
   },
   {
     under: "runner/",

@@ -104,7 +104,6 @@ describe("the keys of the Go project", () => {
       "10",
       "an order that leaves the grid is cancelled at once, not in batches",
     ],
-    ["instance.total", "1", "one instance trades every symbol of its config"],
   ])("load with a warning where they change nothing: %s", (key, value, reason, place = key) => {
     expect(sayings(configWith(key, value))).toEqual({
       isLoaded: true,
@@ -124,10 +123,6 @@ describe("the keys of the Go project", () => {
     [
       "strategies.enabled",
       "strategies: not available in this version; remove it: each symbol has one grid, under trading.symbols",
-    ],
-    [
-      "instance.total",
-      "instance.total: not available in this version; remove it: one instance trades every symbol of its config",
     ],
     [
       "trading.symbols[].total_allocated_capital",

@@ -1,0 +1,76 @@
+/** The config that an instance runs: its file, and in mode dynamic the part that the fleet shares, from etcd. */
+import type { Environment } from "../config/expand-variables.ts";
+import { loadConfigWithWarnings, parseValues, readValues } from "../config/load-config.ts";
+import type { Config } from "../config/schema.ts";
+import type { SharedConfig } from "../config/shared-config.ts";
+import { changedKeys, sharedPart, withShared } from "../config/shared-config.ts";
+import { ConfigCentre } from "../coordination/config-centre.ts";
+import type { ConfigVersion } from "../coordination/config-centre.ts";
+import { QuantmeshError } from "../domain/errors.ts";
+import { openStore } from "./open-store.ts";
+
+export interface RunConfig {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  /** Of the fleet's shared part; undefined where there is none. */
+  readonly version: ConfigVersion | undefined;
+  /** The config with another version of the shared part. Throws CONFIG_INVALID. */
+  withVersion(version: ConfigVersion): Config;
+}
+
+/**
+ * Loads `file`. In mode dynamic the fleet's shared part takes the place of the file's; the first instance of a fleet
+ * gives its own to the fleet, if it `publishes`. Throws CONFIG_INVALID, COORDINATION_UNAVAILABLE.
+ */
+export async function loadRunConfig(
+  file: string,
+  env: Environment,
+  { publishes }: { readonly publishes: boolean },
+): Promise<RunConfig> {
+  const own = await loadConfigWithWarnings(file, env);
+  const values = await readValues(file);
+  const withVersion = ({ version, shared }: ConfigVersion): Config => {
+    const source = `${file} with version ${version} of the fleet's config`;
+    return parseValues(withShared(values, shared), source, env).config;
+  };
+  if (own.config.coordination.mode !== "dynamic") return { ...own, version: undefined, withVersion };
+  const version = await fleetVersion(own.config, sharedPart(values), publishes);
+  if (!version) return { ...own, version, withVersion };
+  const differing = changedKeys(sharedPart(values), version.shared).map(({ key }) => key);
+  const warning = `${file}: ${differing.join(", ")}: the fleet runs version ${version.version} of its config, not this file's`;
+  return {
+    config: withVersion(version),
+    warnings: [...own.warnings, ...(differing.length === 0 ? [] : [warning])],
+    version,
+    withVersion,
+  };
+}
+
+async function fleetVersion(
+  config: Config,
+  shared: SharedConfig,
+  publishes: boolean,
+): Promise<ConfigVersion | undefined> {
+  return withCentre(config, async (centre) => {
+    const current = await centre.current();
+    if (current || !publishes) return current;
+    // Of several that start at once one is the first; all run what it wrote.
+    await centre.write(0, shared, config.instance.id, Date.now());
+    const first = await centre.current();
+    if (!first)
+      throw new QuantmeshError("COORDINATION_UNAVAILABLE", "the fleet's config cannot be read back");
+    return first;
+  });
+}
+
+export async function withCentre<Result>(
+  config: Config,
+  work: (centre: ConfigCentre) => Promise<Result>,
+): Promise<Result> {
+  const store = await openStore(config);
+  try {
+    return await work(new ConfigCentre(store, config.coordination.fleet));
+  } finally {
+    store.close();
+  }
+}

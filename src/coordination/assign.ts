@@ -1,0 +1,47 @@
+/** Which seat trades which symbol: consistent hashing with bounded load. Pure, so that every instance finds the same. */
+import type { SeatNumber } from "./ring.ts";
+import { buildRing, seatsFrom } from "./ring.ts";
+
+/** Symbols that a person has put on a seat. */
+export type Pins = ReadonlyMap<string, SeatNumber>;
+
+/**
+ * Every symbol's seat; empty without seats. The order of the arguments does not matter. A pin holds for as long as its
+ * seat exists, whatever the load; all other symbols go to the first seat with room on their way around the ring.
+ * Bounded load after Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), ε = 1/4.
+ */
+export function assign(
+  symbols: readonly string[],
+  seats: readonly SeatNumber[],
+  pins: Pins = new Map(),
+): ReadonlyMap<string, SeatNumber> {
+  const load = new Map(seats.map((seat) => [seat, 0]));
+  const assigned = new Map<string, SeatNumber>();
+  const give = (symbol: string, seat: SeatNumber): void => {
+    assigned.set(symbol, seat);
+    load.set(seat, (load.get(seat) ?? 0) + 1);
+  };
+  // Who comes first where seats are nearly full must be the same everywhere.
+  const inOrder = [...new Set(symbols)].sort();
+  for (const symbol of inOrder) {
+    const pinned = pins.get(symbol);
+    if (pinned !== undefined && load.has(pinned)) give(symbol, pinned);
+  }
+  const ring = buildRing([...load.keys()]);
+  const capacity = seatCapacity(inOrder.length, load.size);
+  for (const symbol of inOrder) {
+    if (assigned.has(symbol)) continue;
+    for (const seat of seatsFrom(ring, symbol)) {
+      if ((load.get(seat) ?? 0) >= capacity) continue;
+      give(symbol, seat);
+      break;
+    }
+  }
+  return assigned;
+}
+
+/** How many symbols one seat takes: a quarter above the mean, but enough for all. */
+export function seatCapacity(symbols: number, seats: number): number {
+  const mean = symbols / seats;
+  return Math.max(Math.ceil(mean), Math.floor(1.25 * mean));
+}

@@ -1,0 +1,145 @@
+/** The fleet as the key store shows it: members, seats, pins, challenges; and the keys that they are kept under. */
+import type { KeyEntry } from "./key-store.ts";
+import type { Pins } from "./assign.ts";
+import type { SeatNumber } from "./ring.ts";
+
+export type Role = "active" | "standby";
+
+/** One run of one process: a restarted instance is another incarnation of the same id. */
+export interface Incarnation {
+  readonly id: string;
+  readonly incarnation: string;
+}
+
+/** A registered instance; its key lives under its lease. */
+export interface Member extends Incarnation {
+  readonly role: Role;
+  /** Where its heartbeats are, `host:port`. */
+  readonly address: string;
+  readonly version: string;
+  /** How many symbols it trades. */
+  readonly symbols: number;
+  /** Version of the fleet's config that it runs. */
+  readonly config: number;
+  /** Set while it gives its symbols away, and after. */
+  readonly draining: boolean;
+  /** Why it is not fully at work. */
+  readonly degraded?: string;
+  readonly startedAt: number;
+}
+
+/** A place on the ring, and who has it. */
+export interface Seat {
+  readonly number: SeatNumber;
+  readonly holder: Incarnation;
+  /** `leaving`: off the ring; its holder still has claims to give away. */
+  readonly state: "held" | "leaving";
+  /** How the holder got it. */
+  readonly how: SeatOrigin;
+  /** Who had it before and has no seat since. */
+  readonly from?: string;
+  /** The store's revision, for compare-and-swap. */
+  readonly revision: number;
+}
+
+export type SeatOrigin = "new" | "expired" | "crashed" | "suspected" | "returned";
+
+/** Somebody hears nothing of `suspect` and takes its seat unless this is deleted in time. */
+export interface Challenge {
+  readonly suspect: Incarnation;
+  readonly by: string;
+  readonly revision: number;
+}
+
+export interface FleetView {
+  readonly members: ReadonlyMap<string, Member>;
+  readonly seats: readonly Seat[];
+  readonly pins: Pins;
+  readonly challenges: ReadonlyMap<string, Challenge>;
+  /** Incarnations that an operator wants drained, by instance. */
+  readonly drains: ReadonlyMap<string, string>;
+}
+
+export interface FleetKeys {
+  readonly prefix: string;
+  member(id: string): string;
+  seat(number: SeatNumber): string;
+  pin(symbol: string): string;
+  readonly pins: string;
+  challenge(id: string): string;
+  drain(id: string): string;
+}
+
+/** `fleet` is its name, a part of every key. */
+export function fleetKeys(fleet: string): FleetKeys {
+  const prefix = `/quantmesh/${fleet}/`;
+  return {
+    prefix,
+    member: (id) => `${prefix}instances/${id}`,
+    seat: (number) => `${prefix}seats/${number}`,
+    pin: (symbol) => `${prefix}pins/${symbol}`,
+    pins: `${prefix}pins/`,
+    challenge: (id) => `${prefix}challenges/${id}`,
+    drain: (id) => `${prefix}drains/${id}`,
+  };
+}
+
+/** What `entries` say. A value that nobody of ours wrote is left out: it must not bring the fleet down. */
+export function readFleet(keys: FleetKeys, entries: ReadonlyMap<string, KeyEntry>): FleetView {
+  const members = new Map<string, Member>();
+  const seats: Seat[] = [];
+  const pins = new Map<string, SeatNumber>();
+  const challenges = new Map<string, Challenge>();
+  const drains = new Map<string, string>();
+  for (const { key, value, revision } of entries.values()) {
+    if (!key.startsWith(keys.prefix)) continue;
+    const [kind, ...rest] = key.slice(keys.prefix.length).split("/");
+    const name = rest.join("/");
+    const record = parse(value);
+    if (record === undefined) continue;
+    if (kind === "instances") members.set(name, { ...(record as Member), id: name });
+    if (kind === "seats") seats.push({ ...(record as Seat), number: Number(name), revision });
+    if (kind === "pins") pins.set(name, (record as { readonly seat: SeatNumber }).seat);
+    if (kind === "challenges") challenges.set(name, { ...(record as Challenge), revision });
+    if (kind === "drains") drains.set(name, (record as Incarnation).incarnation);
+  }
+  seats.sort((a, b) => a.number - b.number);
+  return { members, seats, pins, challenges, drains };
+}
+
+export function formatSeat({ holder, state, how, from }: Omit<Seat, "number" | "revision">): string {
+  return JSON.stringify({ holder, state, how, ...(from === undefined ? {} : { from }) });
+}
+
+/** Names one run of one instance, as the holder of its claims. */
+export function holderName({ id, incarnation }: Incarnation): string {
+  return `${id} ${incarnation}`;
+}
+
+export function isSame(a: Incarnation, b: Incarnation): boolean {
+  return a.id === b.id && a.incarnation === b.incarnation;
+}
+
+/** The seat that `instance` holds. */
+export function seatOf(view: FleetView, instance: Incarnation): Seat | undefined {
+  return view.seats.find(({ holder }) => isSame(holder, instance));
+}
+
+/** True while `instance` is registered, in this incarnation. */
+export function isRegistered(view: FleetView, instance: Incarnation): boolean {
+  return view.members.get(instance.id)?.incarnation === instance.incarnation;
+}
+
+/** The seats that symbols are spread over. */
+export function ringSeats(view: FleetView): readonly SeatNumber[] {
+  return view.seats.filter(({ state }) => state === "held").map(({ number }) => number);
+}
+
+function parse(value: string): object | undefined {
+  try {
+    const record: unknown = JSON.parse(value);
+    return typeof record === "object" && record !== null ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+/** Claims in mode `static`: each claim row is a lease in the database's time, renewed together with all others. */
+import type { Claim, MarketKey } from "../domain/claim.ts";
+import { invariant } from "../domain/assert.ts";
+import type { Clock } from "../domain/clock.ts";
+import { QuantmeshError } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Claims } from "./claims.ts";
+import type { Permit } from "./permit.ts";
+import { WakeUps } from "./wake-ups.ts";
+
+export interface LeasedClaimsOptions {
+  readonly storage: Storage;
+  /** New for each process. */
+  readonly holder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ttlMs: number;
+  /** The market is another's now. */
+  readonly lost: (symbol: string) => void;
+}
+
+/** The share of a lease that its holder uses: clocks may differ in rate, and a renewal takes its time. */
+const PERMIT_SHARE = 0.7;
+const RENEWALS_PER_TTL = 3;
+
+export class LeasedClaims implements Claims, Permit {
+  readonly #options: LeasedClaimsOptions;
+  readonly #wakeUps: WakeUps;
+  #held: readonly Claim[] = [];
+  /** Monotonic ms: before it every held claim is certain. */
+  #validUntil = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(options: LeasedClaimsOptions) {
+    this.#options = options;
+    this.#wakeUps = new WakeUps(options.clock);
+  }
+
+  /** Renews from here on, until `close`. */
+  open(): void {
+    if (this.#isClosed) return;
+    const { clock, log, ttlMs } = this.#options;
+    this.#cancel = clock.after(ttlMs / RENEWALS_PER_TTL, () => {
+      this.#renew()
+        .catch((error: unknown) => log.warn({ error }, "claims.renewal_failed"))
+        .finally(() => this.open());
+    });
+  }
+
+  isValid(): boolean {
+    return this.#options.clock.monotonic() < this.#validUntil;
+  }
+
+  async take(market: MarketKey, signal: AbortSignal): Promise<Claim> {
+    const { storage, holder, clock, log, ttlMs } = this.#options;
+    let replaced: { readonly replaces?: number } = {};
+    for (;;) {
+      if (signal.aborted) throw new QuantmeshError("LEASE_LOST", `${market.symbol} is no longer wanted`);
+      const sent = clock.monotonic();
+      const [answer] = await storage.requestClaims([{ market, holder, ttlMs, ...replaced }]);
+      invariant(answer !== undefined, "a request has an answer");
+      if (answer.kind === "claimed") {
+        this.#hold(answer.claim, sent);
+        return answer.claim;
+      }
+      // Our own of before: its answer was lost, or the bot is started anew.
+      const isOurs = answer.holder === holder && replaced.replaces !== answer.epoch;
+      replaced = isOurs ? { replaces: answer.epoch } : {};
+      if (isOurs) continue;
+      log.info(
+        { symbol: market.symbol, holder: answer.holder, expiresInMs: answer.expiresInMs },
+        "claim.held",
+      );
+      const delayMs = Math.min(answer.expiresInMs + 1, ttlMs / RENEWALS_PER_TTL);
+      const wakeUp = this.#wakeUps.listen(market.symbol, delayMs, signal);
+      await wakeUp.heard;
+    }
+  }
+
+  async release(claim: Claim): Promise<void> {
+    this.#forget(claim);
+    await this.#options.storage.releaseClaim(claim);
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#isClosed = true;
+    this.#validUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  #hold(claim: Claim, sent: number): void {
+    const until = sent + PERMIT_SHARE * this.#options.ttlMs;
+    this.#validUntil = this.#held.length === 0 ? until : Math.min(this.#validUntil, until);
+    const others = this.#held.filter(({ market }) => market.symbol !== claim.market.symbol);
+    this.#held = [...others, claim];
+  }
+
+  #forget(claim: Claim): void {
+    this.#held = this.#held.filter(({ token }) => token !== claim.token);
+  }
+
+  async #renew(): Promise<void> {
+    const { storage, clock, ttlMs, lost } = this.#options;
+    const asked = this.#held;
+    const sent = clock.monotonic();
+    const kept = new Set((await storage.renewClaims(asked, ttlMs)).map(({ token }) => token));
+    for (const claim of asked.filter(({ token }) => !kept.has(token))) {
+      this.#forget(claim);
+      lost(claim.market.symbol);
+    }
+    this.#validUntil = sent + PERMIT_SHARE * ttlMs;
+  }
+}

@@ -1,0 +1,85 @@
+/** Opens and gives away bots so that an instance trades what is assigned to it, and nothing else. */
+import type { Log } from "../domain/log.ts";
+
+/** Whoever runs the bots. */
+export interface BotHost {
+  /** Trades the symbol from here on, as soon as it can be claimed. */
+  open(symbol: string): void;
+  /** Stops at once and touches nothing on the exchange. */
+  drop(symbol: string, reason: string): void;
+  /** Stops in order and lets go of the claim; the orders rest all the while. */
+  handOver(symbol: string): Promise<void>;
+}
+
+export class Ownership {
+  readonly #host: BotHost;
+  readonly #log: Log;
+  /** Called when a symbol was given away. */
+  readonly #released: (symbol: string) => void;
+  #wanted: ReadonlySet<string> = new Set();
+  readonly #open = new Set<string>();
+  readonly #leaving = new Map<string, Promise<void>>();
+
+  constructor(host: BotHost, log: Log, released: (symbol: string) => void) {
+    this.#host = host;
+    this.#log = log;
+    this.#released = released;
+  }
+
+  /** Symbols that are traded, or are about to be. */
+  get open(): ReadonlySet<string> {
+    return this.#open;
+  }
+
+  /** Opens what is new among `symbols`, and gives away what is not among them. */
+  want(symbols: ReadonlySet<string>): void {
+    this.#wanted = symbols;
+    for (const symbol of this.#open) {
+      if (!symbols.has(symbol)) this.#leave(symbol);
+    }
+    for (const symbol of symbols) this.#take(symbol);
+  }
+
+  /** Gives a bot up and opens it again, as with new settings; nothing where it is not open. */
+  restart(symbol: string): void {
+    if (this.#open.has(symbol)) this.#leave(symbol);
+  }
+
+  /** Everything is another's: stops in this turn of the event loop. */
+  lose(reason: string): void {
+    this.#wanted = new Set();
+    for (const symbol of [...this.#open, ...this.#leaving.keys()]) this.#host.drop(symbol, reason);
+    this.#open.clear();
+  }
+
+  /** Resolves once everything that was to be given away is. */
+  async whenGiven(): Promise<void> {
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
+  }
+
+  #take(symbol: string): void {
+    // One that is still being given away is taken back when that is done.
+    if (this.#open.has(symbol) || this.#leaving.has(symbol)) return;
+    this.#open.add(symbol);
+    this.#host.open(symbol);
+  }
+
+  #leave(symbol: string): void {
+    this.#open.delete(symbol);
+    this.#leaving.set(symbol, this.#handOver(symbol));
+  }
+
+  async #handOver(symbol: string): Promise<void> {
+    this.#log.info({ symbol }, "bot.handing_over");
+    try {
+      await this.#host.handOver(symbol);
+      this.#log.info({ symbol }, "bot.handed_over");
+    } catch (error) {
+      // Whoever wants the market overrules us after a while.
+      this.#log.warn({ symbol, error }, "bot.handover_failed");
+    }
+    this.#leaving.delete(symbol);
+    this.#released(symbol);
+    if (this.#wanted.has(symbol)) this.#take(symbol);
+  }
+}

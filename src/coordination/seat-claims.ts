@@ -1,0 +1,128 @@
+/** Claims in mode `dynamic`: the seat says whose a market is; its last holder lets go, is gone, or is overruled. */
+import type { Claim, MarketKey } from "../domain/claim.ts";
+import type { Clock } from "../domain/clock.ts";
+import { QuantmeshError } from "../domain/errors.ts";
+import type { ClaimAnswer, ClaimRequest, Storage } from "../storage/storage.ts";
+import type { Claims } from "./claims.ts";
+import type { Permit } from "./permit.ts";
+import { WakeUps } from "./wake-ups.ts";
+
+/** What the claims need to know of the fleet. */
+export interface SeatKnowledge {
+  readonly permit: Permit;
+  /** True while the symbol is assigned to this instance's seat. */
+  owns(symbol: string): boolean;
+  /** True while the holder of a claim is on a seat: what it has claimed it will release. */
+  hasSeat(holder: string): boolean;
+}
+
+/** After this long a holder that lives but does not let go is overruled; its next write is refused. */
+const PATIENCE_MS = 10_000;
+/** The seat is the lease: a claim ends when it is released or replaced. */
+const FOR_EVER_MS = 100 * 365 * 86_400_000;
+/** How often the claim is looked at beside what its holder says, ms. */
+const LOOK_MS = 200;
+
+interface HeldClaim {
+  readonly holder: string;
+  readonly epoch: number;
+}
+
+interface Asked {
+  readonly request: ClaimRequest;
+  readonly resolve: (answer: ClaimAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class SeatClaims implements Claims {
+  readonly #storage: Storage;
+  readonly #holder: string;
+  readonly #clock: Clock;
+  readonly #fleet: SeatKnowledge;
+  readonly #wakeUps: WakeUps;
+  /** What a standby has read of others' claims: the first guess of a takeover. */
+  readonly #known = new Map<string, HeldClaim>();
+  #asked: Asked[] = [];
+
+  constructor(storage: Storage, holder: string, clock: Clock, fleet: SeatKnowledge) {
+    this.#storage = storage;
+    this.#holder = holder;
+    this.#clock = clock;
+    this.#fleet = fleet;
+    this.#wakeUps = new WakeUps(clock);
+  }
+
+  async take(market: MarketKey, signal: AbortSignal): Promise<Claim> {
+    const { symbol } = market;
+    const patience = this.#clock.monotonic() + PATIENCE_MS;
+    for (;;) {
+      const wakeUp = this.#wakeUps.listen(symbol, LOOK_MS, signal);
+      try {
+        if (signal.aborted || !this.#fleet.owns(symbol)) {
+          throw new QuantmeshError("LEASE_LOST", `${symbol} is not assigned to this instance`);
+        }
+        const claim = this.#fleet.permit.isValid() ? await this.#tryTake(market, patience) : undefined;
+        if (claim) return claim;
+        await wakeUp.heard;
+      } finally {
+        wakeUp.close();
+      }
+    }
+  }
+
+  /** Reads who holds what, so that a takeover need not ask first. */
+  async warm(): Promise<void> {
+    this.#known.clear();
+    for (const { symbol, holder, epoch } of await this.#storage.listClaims())
+      this.#known.set(symbol, { holder, epoch });
+  }
+
+  async release(claim: Claim): Promise<void> {
+    await this.#storage.releaseClaim(claim);
+  }
+
+  /** A peer has let go of these symbols: whoever waits for them looks again. */
+  released(symbols: readonly string[]): void {
+    this.#wakeUps.wake(symbols);
+  }
+
+  /** Asks together with everything else that is asked for now: a takeover is one transaction. */
+  async #tryTake(market: MarketKey, patience: number): Promise<Claim | undefined> {
+    const known = this.#known.get(market.symbol);
+    const answer = await this.#ask(market, known);
+    if (answer.kind === "claimed") return answer.claim;
+    const { holder, epoch } = answer;
+    this.#known.delete(market.symbol);
+    if (!this.#isVoid(holder) && this.#clock.monotonic() < patience) return undefined;
+    const again = await this.#ask(market, { holder, epoch }, true);
+    return again.kind === "claimed" ? again.claim : undefined;
+  }
+
+  #isVoid(holder: string): boolean {
+    return holder === this.#holder || !this.#fleet.hasSeat(holder);
+  }
+
+  #ask(market: MarketKey, known: HeldClaim | undefined, isOverruled = false): Promise<ClaimAnswer> {
+    const replaces = known && (isOverruled || this.#isVoid(known.holder)) ? { replaces: known.epoch } : {};
+    const request: ClaimRequest = { market, holder: this.#holder, ttlMs: FOR_EVER_MS, ...replaces };
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ request, resolve, reject });
+      if (this.#asked.length === 1) this.#clock.after(0, () => void this.#askAll());
+    });
+  }
+
+  async #askAll(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = [];
+    try {
+      const answers = await this.#storage.requestClaims(asked.map(({ request }) => request));
+      for (const [index, { resolve, reject }] of asked.entries()) {
+        const answer = answers[index];
+        if (answer) resolve(answer);
+        else reject(new QuantmeshError("INVARIANT", "a request has no answer"));
+      }
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+}

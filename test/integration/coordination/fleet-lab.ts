@@ -1,0 +1,156 @@
+/** Coordinators of one test in one process, over a real etcd and real heartbeat connections. */
+import type { Role } from "../../../src/coordination/fleet-view.ts";
+import type { CoordinatorTimes } from "../../../src/coordination/coordinator.ts";
+import { Coordinator } from "../../../src/coordination/coordinator.ts";
+import { openEtcdStore } from "../../../src/coordination/etcd-store.ts";
+import type { KeyStore } from "../../../src/coordination/key-store.ts";
+import { realClock } from "../../../src/exchange/sim/real-clock.ts";
+import type { KeptLine } from "../../support/kept-log.ts";
+import { logInto } from "../../support/kept-log.ts";
+import { LinkProxy } from "../../support/servers/link-proxy.ts";
+
+export const TIMES: CoordinatorTimes = {
+  leaseTtlMs: 10_000,
+  silenceMs: 300,
+  refuteMs: 200,
+  trustMs: 1000,
+  longestTrustMs: 10_000,
+  graceMs: 500,
+  settleMs: 100,
+  protectMs: 30_000,
+  listIntervalMs: 300,
+};
+
+/** One coordinator and what it has said. */
+export interface LabInstance {
+  readonly id: string;
+  readonly coordinator: Coordinator;
+  /** What its owner was told last; empty after a loss. */
+  owned: ReadonlySet<string>;
+  readonly losses: string[];
+  readonly failures: unknown[];
+  readonly events: () => readonly string[];
+  /** The link over which the others hear it. */
+  readonly link: LinkProxy;
+  /** Between it and etcd. */
+  readonly etcdLink: LinkProxy;
+  /** Ends it as a crash does: its port refuses, its lease lives on. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LabOptions {
+  readonly etcdPort: () => number;
+  readonly symbols: readonly string[];
+  readonly times?: Partial<CoordinatorTimes>;
+}
+
+export class FleetLab {
+  readonly #options: LabOptions;
+  readonly #instances = new Set<LabInstance>();
+  readonly #fleet = `lab-${Math.random().toString(36).slice(2)}`;
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+  }
+
+  get prefix(): string {
+    return `/quantmesh/${this.#fleet}/`;
+  }
+
+  async start(id: string, role: Role = "active", secret = "the fleet's secret"): Promise<LabInstance> {
+    const { etcdPort, symbols, times } = this.#options;
+    const lines: KeptLine[] = [];
+    const etcdLink = await LinkProxy.open(etcdPort);
+    const store = openEtcdStore({ hosts: [`http://127.0.0.1:${etcdLink.port}`], limitMs: 500 });
+    let isCrashed = false;
+    const crashable: KeyStore = new Proxy(store, {
+      get: (target, name) =>
+        isCrashed && name === "revokeLease"
+          ? async (): Promise<void> => undefined
+          : (Reflect.get(target, name) as (...args: never[]) => unknown).bind(target),
+    });
+    const link = await LinkProxy.open(() => coordinator.port);
+    const losses: string[] = [];
+    const failures: unknown[] = [];
+    const coordinator: Coordinator = new Coordinator({
+      store: crashable,
+      clock: realClock,
+      log: logInto(lines),
+      metrics: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
+      fleet: this.#fleet,
+      me: { id, incarnation: `${Date.now()}-${Math.random().toString(36).slice(2)}` },
+      role,
+      mesh: { host: "127.0.0.1", port: 0, secret, beatMs: 100 },
+      advertise: () => `127.0.0.1:${link.port}`,
+      times: { ...TIMES, ...times },
+      describe: () => ({ version: "test", symbols: instance.owned.size, config: 1 }),
+      symbols: () => symbols,
+      owner: {
+        assigned: (owned) => {
+          instance.owned = owned;
+        },
+        lost: (reason) => {
+          instance.owned = new Set();
+          losses.push(reason);
+        },
+        released: () => undefined,
+        drainAsked: () => undefined,
+        failed: (error) => failures.push(error),
+      },
+    });
+    const close = async (): Promise<void> => {
+      if (!this.#instances.delete(instance)) return;
+      await coordinator.close();
+      store.close();
+      await link.close();
+      await etcdLink.close();
+    };
+    const instance: LabInstance = {
+      id,
+      coordinator,
+      owned: new Set(),
+      losses,
+      failures,
+      events: () => lines.map(({ event }) => event),
+      link,
+      etcdLink,
+      crash: async () => {
+        isCrashed = true;
+        await close();
+      },
+      close,
+    };
+    this.#instances.add(instance);
+    await coordinator.open();
+    return instance;
+  }
+
+  /** Who owns what, by instance. */
+  owners(): Readonly<Record<string, readonly string[]>> {
+    return Object.fromEntries([...this.#instances].map(({ id, owned }) => [id, [...owned].sort()]));
+  }
+
+  /** Resolves once each symbol has exactly one owner, all of them among `ids`. */
+  async untilShared(ids: readonly string[], limitMs = 5000): Promise<void> {
+    await until(() => {
+      const all = [...this.#instances].flatMap(({ owned }) => [...owned]);
+      const isComplete = all.length === this.#options.symbols.length && new Set(all).size === all.length;
+      const holders = [...this.#instances].filter(({ owned }) => owned.size > 0).map(({ id }) => id);
+      return isComplete && holders.toSorted().join() === [...ids].sort().join();
+    }, limitMs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#instances].map((instance) => instance.close()));
+  }
+}
+
+/** Looks each 5 ms until `holds`; throws after `limitMs`. */
+export async function until(holds: () => boolean, limitMs = 5000): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${holds.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,149 @@
+/** A fleet's seats over a real etcd: shared, taken over, given back, and left alone where nothing has happened. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import type { PrivateServer } from "../../support/servers/private-server.ts";
+import { describeWithServers } from "../../support/servers/private-server.ts";
+import { startEtcd } from "../../support/servers/etcd.ts";
+import { FleetLab, until } from "./fleet-lab.ts";
+
+const SYMBOLS = Array.from({ length: 60 }, (_, index) => `S${index}/USDT`);
+
+describeWithServers(["etcd"], "a fleet over etcd", () => {
+  let etcd: PrivateServer;
+  let lab: FleetLab;
+
+  beforeAll(async () => {
+    [etcd] = (await startEtcd()) as [PrivateServer];
+  });
+  afterAll(async () => {
+    await etcd.stop();
+  });
+  beforeEach(() => {
+    lab = new FleetLab({ etcdPort: () => etcd.port, symbols: SYMBOLS });
+  });
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it("shares the symbols among its active instances, and gives a standby nothing", async () => {
+    await Promise.all([lab.start("a"), lab.start("b"), lab.start("c"), lab.start("s", "standby")]);
+
+    await lab.untilShared(["a", "b", "c"]);
+  });
+
+  it("lets a standby take the seat of a crashed instance at once, and moves no other symbol", async () => {
+    const [a, b] = await Promise.all([lab.start("a"), lab.start("b"), lab.start("c")]);
+    const standby = await lab.start("s", "standby");
+    await lab.untilShared(["a", "b", "c"]);
+    const before = lab.owners();
+    await until(() => standby.coordinator.view.members.size === 4);
+
+    const crashed = performance.now();
+    await b.crash();
+    await lab.untilShared(["a", "c", "s"]);
+
+    console.log(`taken over ${(performance.now() - crashed).toFixed(0)} ms after the crash`);
+    expect(lab.owners()).toEqual({ a: before["a"], c: before["c"], s: before["b"] });
+    expect(standby.coordinator.seat).toMatchObject({ how: "crashed", from: "b" });
+    expect(a.losses).toEqual([]);
+  });
+
+  it("gives a seat to exactly one of several standbys", async () => {
+    const a = await lab.start("a");
+    await lab.untilShared(["a"]);
+    const standbys = await Promise.all(["s1", "s2", "s3"].map((id) => lab.start(id, "standby")));
+    await until(() => standbys.every(({ coordinator }) => coordinator.view.members.size === 4));
+
+    await a.crash();
+
+    await until(() => standbys.some(({ owned }) => owned.size === SYMBOLS.length));
+    await until(() => standbys.every(({ coordinator }) => coordinator.view.seats[0]?.from === "a"));
+    expect(standbys.filter(({ owned }) => owned.size > 0)).toHaveLength(1);
+    expect(standbys.filter(({ coordinator }) => coordinator.seat)).toHaveLength(1);
+  });
+
+  it("spreads the symbols of a crashed instance where no standby is", async () => {
+    const [a] = await Promise.all([lab.start("a"), lab.start("b"), lab.start("c")]);
+    await lab.untilShared(["a", "b", "c"]);
+
+    await a.crash();
+
+    await lab.untilShared(["b", "c"]);
+  });
+
+  it("moves nothing where only the link between two healthy instances is cut", async () => {
+    const a = await lab.start("a");
+    const standby = await lab.start("s", "standby");
+    await lab.untilShared(["a"]);
+    await until(() => standby.coordinator.view.members.size === 2);
+
+    a.link.freeze();
+
+    await until(() => standby.events().includes("suspicion.refuted"));
+    expect(a.events()).toContain("suspicion.challenged");
+    expect(a.coordinator.seat).toMatchObject({ how: "new" });
+    expect(a.losses).toEqual([]);
+    a.link.mend();
+    await lab.untilShared(["a"]);
+  });
+
+  it("takes the seat of an instance that neither beats nor refutes; it comes back as a standby", async () => {
+    const a = await lab.start("a");
+    const standby = await lab.start("s", "standby");
+    await lab.untilShared(["a"]);
+    await until(() => standby.coordinator.view.members.size === 2);
+
+    const frozen = performance.now();
+    a.link.freeze();
+    a.etcdLink.freeze();
+    await until(() => standby.owned.size === SYMBOLS.length);
+    console.log(`taken over ${(performance.now() - frozen).toFixed(0)} ms after the silence began`);
+    a.link.mend();
+    a.etcdLink.mend();
+
+    await until(() => a.losses.length > 0, 15_000);
+    expect(a.coordinator.role).toBe("standby");
+    expect(a.coordinator.permit.isValid()).toBe(false);
+    expect(standby.coordinator.seat).toMatchObject({ how: "suspected", from: "a" });
+    await lab.untilShared(["s"]);
+  });
+
+  it("lets a restarted instance have its own seat again, and ends one whose id another has taken", async () => {
+    const a = await lab.start("a");
+    await lab.untilShared(["a"]);
+    await a.crash();
+
+    const again = await lab.start("a");
+    await lab.untilShared(["a"]);
+    expect(again.coordinator.seat).toMatchObject({ number: 1, how: "returned" });
+
+    await lab.start("a");
+    await until(() => again.failures.length > 0);
+    expect(String(again.failures[0])).toContain('another process has registered as instance "a"');
+    expect(again.owned.size).toBe(0);
+  });
+
+  it("drains an instance: the others get its symbols, its seat goes last", async () => {
+    const a = await lab.start("a");
+    await Promise.all([lab.start("b"), lab.start("c")]);
+    await lab.untilShared(["a", "b", "c"]);
+
+    await a.coordinator.drain();
+    await lab.untilShared(["b", "c"]);
+    expect(a.coordinator.seat).toMatchObject({ state: "leaving" });
+    await a.coordinator.leave();
+
+    expect(a.coordinator.view.seats).toHaveLength(2);
+    expect(a.losses).toEqual([]);
+  });
+
+  it("refuses the heartbeats of a stranger: whoever lacks the secret is judged by its lease alone", async () => {
+    const a = await lab.start("a");
+    await lab.untilShared(["a"]);
+    const stranger = await lab.start("s", "standby", "a guess");
+
+    await until(() => stranger.events().includes("mesh.not_authenticated") || stranger.link.connections > 2);
+    await a.crash();
+
+    expect(stranger.coordinator.seat).toBeUndefined();
+  });
+});
