@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { loadConfig, loadConfigWithWarnings } from "../config/load-config.ts";
 import { redactConfig } from "../config/redact-config.ts";
 import { checkGrids } from "./check-grids.ts";
+import { databaseAddress } from "./database-config.ts";
 
 interface Options {
   readonly config: string;
@@ -19,6 +20,7 @@ export function addConfigCommands(program: Command): void {
     .action(async (options: Options) => {
       const { config: checked, warnings } = await loadConfigWithWarnings(options.config);
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+      databaseAddress(checked);
       const grids = await checkGrids(checked);
       process.stdout.write(`${options.config}: ok, ${grids.length} grid${grids.length === 1 ? "" : "s"}\n`);
     });

@@ -4,9 +4,11 @@ import { Command } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
+import { addDbCommands } from "./db-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
+import { addVenueCommand } from "./venue-command.ts";
 
 interface RootOptions {
   readonly config?: string;
@@ -50,6 +52,8 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
+  addDbCommands(program);
+  addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
 }

@@ -24,14 +24,19 @@ import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
 import { SpoolReplay } from "../runner/spool-replay.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
+import type { DatabaseAddress } from "../storage/dsn.ts";
+import { holdInstanceLock } from "../storage/instance-lock.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import { openSpool } from "../storage/spool.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
-import { measuredExchange, measuredStorage } from "./measured-ports.ts";
+import { lockOptions, reportLock } from "./lock-options.ts";
+import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -74,6 +79,7 @@ export async function startInstance(
   };
   try {
     // Everything that can refuse the config or the machine comes before anything is written.
+    const address = databaseAddress(config);
     const grids = await checkGrids(config);
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
@@ -85,7 +91,7 @@ export async function startInstance(
         return registry.text();
       },
     };
-    const { web, database, distributed_lock: lockConfig } = config;
+    const { web, distributed_lock: lockConfig } = config;
     const http = web.enabled
       ? await startHttp({
           host: web.host,
@@ -96,26 +102,32 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    const processLock = holdProcessLock(database.dsn);
-    closers.push(() => processLock.release());
+    const instanceLock = await holdInstanceLock(address);
+    closers.push(() => instanceLock.release());
+    const opened = await createStorage(address, databaseOptions(config));
+    closers.push(() => opened.close());
+    const stored = measuredStorage(opened, metrics, REAL_TIME);
+    const storage = wrappers.storage?.(stored) ?? stored;
     const market = await openSim(config, grids);
     closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage({ type: database.type, file: database.dsn });
-    closers.push(() => opened.close());
-    const stored = measuredStorage(opened, metrics, REAL_TIME);
-    const storage = wrappers.storage?.(stored) ?? stored;
-    const spool = openOwnSpool(config, wrappers, closers);
+    const spool = openOwnSpool(config, address, wrappers, closers);
     const spoolReplay = new SpoolReplay({ storage, spool, log });
-    const memory = createLock({ type: lockConfig.type }, market.clock);
-    closers.push(() => memory.close());
-    const lock = wrappers.lock?.(memory) ?? memory;
+    const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
+    const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
+    closers.push(() => openedLock.close());
+    const timedLock = measuredLock(openedLock, lockBackend, metrics, log, REAL_TIME);
+    const lock = wrappers.lock?.(timedLock) ?? timedLock;
+    if (!lockConfig.enabled) log.warn({}, "lock.guards_this_process_only");
+    await reportLock(lock, lockBackend, log);
     setMaxListeners(MOST_WAITING);
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
 
+    const activity = new Activity();
+    const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
         exchange,
@@ -127,13 +139,15 @@ export async function startInstance(
         permit: SOLO_PERMIT,
         log,
         metrics,
-        activity: new Activity(),
+        activity,
         random: wrappers.random ?? Math.random,
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
-        lockBackend: lockConfig.type,
-        lockTtlMs: lockConfig.default_ttl * 1000,
+        lockBackend,
+        lockTtlMs,
+        lockGranularity: lockConfig.granularity,
+        lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
@@ -176,16 +190,23 @@ export async function startInstance(
 
 /** The spool of this process alone. */
 function openOwnSpool(
-  { database: { dsn, spool_file, spool_capacity: capacity } }: Config,
+  { database: { spool_file, spool_capacity: capacity }, instance }: Config,
+  address: DatabaseAddress,
   wrappers: PortWrappers,
   closers: (() => Promise<void> | void)[],
 ): FillSpool {
-  const file = spool_file ?? (dsn === ":memory:" ? dsn : `${dsn}.spool`);
+  const file = spool_file ?? spoolBeside(address, instance.id);
   const lock = holdProcessLock(file);
   closers.push(() => lock.release());
   const spool = openSpool({ file, capacity, now: () => Date.now() });
   closers.push(() => spool.close());
   return wrappers.spool?.(spool) ?? spool;
+}
+
+/** Where the spool of an instance is unless the config says: beside its database, or beside its other files. */
+function spoolBeside(address: DatabaseAddress, instanceId: string): string {
+  if (address.type !== "sqlite") return `./data/${instanceId}.spool`;
+  return address.file === ":memory:" ? address.file : `${address.file}.spool`;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

@@ -25,6 +25,8 @@ export interface BotStatus {
   readonly working: readonly WorkingOrder[];
   readonly totals: Totals;
   readonly state: GridState;
+  /** Prices at which another fleet holds the level lock. */
+  readonly conflicts: readonly string[];
 }
 
 export class BotRunner {
@@ -61,7 +63,11 @@ export class BotRunner {
   /** Sets the gauges to what is true now. */
   gauge(): void {
     const session = this.#session;
-    if (session) gaugeBot(this.#ports.metrics, session.state(), session.price, session.mailboxSize);
+    if (!session) return;
+    gaugeBot(this.#ports.metrics, session.state(), session.price, session.mailboxSize);
+    const { exchange, symbol } = this.setup.market;
+    const labels = { backend: this.#ports.lockBackend, exchange, symbol };
+    this.#ports.metrics.gauge("quantmesh_lock_conflict_levels", labels, session.locks.conflicts().length);
   }
 
   status(): BotStatus | undefined {
@@ -76,6 +82,7 @@ export class BotRunner {
       working: workingOrders(state),
       totals: state.totals,
       state,
+      conflicts: this.#session.locks.conflicts(),
     };
   }
 

@@ -91,15 +91,14 @@ export class BotSession implements BotContext {
   }
 
   async #start(): Promise<void> {
-    const { lockTtlMs, reconcileIntervalMs } = this.ports;
-    await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
+    const { reconcileIntervalMs } = this.ports;
+    this.#closers.push(await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms)));
     this.#closers.push(this.#market.listen());
     // A fill heard meanwhile makes a snapshot void: read again.
     while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)
       await this.#market.reconcileAll();
     await this.#reopen();
     this.#every(reconcileIntervalMs, () => this.#market.reconcile());
-    this.#every(lockTtlMs / 3, () => this.locks.extendAll());
   }
 
   /** A bot that sold out because its instance stopped trades again; one that hit its stop-loss does not. */

@@ -6,6 +6,8 @@ import type { OrderRef, OrderTerms } from "../domain/order.ts";
 import type { PlaceOutcome } from "../exchange/exchange.ts";
 import type { BotContext } from "./bot-context.ts";
 
+const BUSY_JITTER_MS = 1_000;
+
 /** Places one order; what became of it is posted as an event. Never sends the same order twice. */
 export async function sendOrder(context: BotContext, terms: OrderTerms): Promise<void> {
   const { ports, bot, books, exchangeClock, locks } = context;
@@ -15,7 +17,11 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
   try {
-    if (!(await locks.take(terms))) return notSent("level_busy");
+    if (!(await locks.take(terms))) {
+      // Two who want one level must not come back at the same moment for ever.
+      await ports.activity.pause(clock, Math.random() * BUSY_JITTER_MS, context.signal);
+      return notSent("level_busy");
+    }
   } catch (error) {
     if (!hasCode(error, "LOCK_UNAVAILABLE")) throw error;
     return notSent("lock_unavailable");

@@ -9,6 +9,7 @@ import type { LockProvider } from "../lock/lock.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
 import type { ExitMode } from "./stop-session.ts";
 import type { Activity } from "./activity.ts";
+import type { LockKeeper } from "./lock-keeper.ts";
 
 export interface RunnerPorts {
   readonly exchange: Exchange;
@@ -33,6 +34,9 @@ export interface RunnerPorts {
   readonly fleet: string;
   readonly lockBackend: string;
   readonly lockTtlMs: number;
+  /** Whether each price is a lock of its own, or all prices of a symbol are one. */
+  readonly lockGranularity: "level" | "symbol";
+  readonly lockKeeper: LockKeeper;
   readonly reconcileIntervalMs: number;
   /** What becomes of orders and inventory when the instance stops. */
   readonly exit: ExitMode;

@@ -199,11 +199,11 @@ async function updateTotals(
   totals: TotalsColumns,
   fills: readonly Fill[],
 ): Promise<void> {
-  const { numAffectedRows } = await updateTotals.run(trx, { ...totals, code: bot.code });
+  const { numAffectedRows } = await updateTotals.run(trx, Object.assign(totals, { code: bot.code }));
   invariant(numAffectedRows === 1n, `bot ${bot.code} is not stored`);
   if (fills.length === 0) return;
   const newest = fills.reduce((at, fill) => Math.max(at, fill.at), 0);
-  await saveDay.run(trx, { ...totals, bot_code: bot.code, day: dayOf(instant(newest)) });
+  await saveDay.run(trx, Object.assign(totals, { bot_code: bot.code, day: dayOf(instant(newest)) }));
 }
 
 async function insertFills(

@@ -300,8 +300,11 @@ export function workingOrderOf(
 }
 
 export function deliveredFillRow(bot: Bot, fill: Fill): DeliveredFillsTable {
+  const { exchange, account, symbol } = bot.market;
   return {
-    ...bot.market,
+    exchange,
+    account,
+    symbol,
     trade_id: fill.tradeId,
     side: fill.side,
     client_order_id: fill.id,
@@ -370,7 +373,8 @@ export function tradeOf(instrument: Instrument, row: TradesTable): Trade {
 
 /** Databases keep instants as whole numbers: a fraction would come back as another instant. */
 export function wholeMs(at: Instant): number {
-  invariant(Number.isSafeInteger(at), `instant ${at} is not a whole number of milliseconds`);
+  // The message costs more than the check, and this runs for every row.
+  if (!Number.isSafeInteger(at)) invariant(false, `instant ${at} is not a whole number of milliseconds`);
   return at;
 }
 

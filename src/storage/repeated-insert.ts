@@ -1,7 +1,7 @@
 /** Inserts many rows of one table by a few statements of fixed sizes, each compiled once. */
 import type { Compilable, CompiledQuery, Kysely } from "kysely";
 import type { Schema } from "./schema.ts";
-import { Place, markRepeated } from "./repeated-query.ts";
+import { Place, markRepeated, withParameters } from "./repeated-query.ts";
 
 /** Rows of one statement: databases bound the number of its parameters, and each size is a statement of its own. */
 const SIZES = [500, 25, 1] as const;
@@ -18,6 +18,10 @@ export class RepeatedInsert<Row extends object> {
   }
 
   async run(db: Kysely<Schema>, rows: readonly Row[]): Promise<void> {
+    for (const query of this.with(rows)) await db.executeQuery(query);
+  }
+
+  *with(rows: readonly Row[]): Iterable<CompiledQuery> {
     let from = 0;
     for (const size of SIZES) {
       for (; rows.length - from >= size; from += size) {
@@ -26,7 +30,7 @@ export class RepeatedInsert<Row extends object> {
           const row = rows[index] as Row;
           for (const column of this.#columns) parameters.push(row[column]);
         }
-        await db.executeQuery({ ...this.#queryOf(size), parameters });
+        yield withParameters(this.#queryOf(size), parameters);
       }
     }
   }

@@ -8,8 +8,8 @@ import type { FillRule, PlaceCommand, Portion } from "../../venue/matching/comma
 import type { VenueEvent, VenueOptions } from "../../venue/matching/commands.ts";
 import { Venue } from "../../venue/matching/venue.ts";
 import type { CancelOutcome, CancelRequest, OrderRequest, PlaceOutcome } from "../exchange.ts";
-import type { CrowdOptions } from "./crowd.ts";
-import { Crowd, crowdAccounts } from "./crowd.ts";
+import type { CrowdOptions } from "../../venue/market/crowd.ts";
+import { Crowd, crowdAccounts } from "../../venue/market/crowd.ts";
 import type { FaultDice } from "./fault-dice.ts";
 import type { Journal } from "./journal.ts";
 import type { CancelRecord, JournalRecord, JournalStamp, PlaceRecord } from "./journal-format.ts";

@@ -24,7 +24,6 @@ export async function startPostgres(options: DatabaseServerOptions = {}): Promis
     unix_socket_directories: "",
     max_connections: "60",
     fsync: options.isDurable ? "on" : "off",
-    synchronous_commit: options.isDurable ? "on" : "off",
     full_page_writes: options.isDurable ? "on" : "off",
     ...options.settings,
   };

@@ -94,11 +94,7 @@ describe("a wrong config", () => {
       "app.current_exchange",
       'exchange "okx" is not available in this version; only the simulated market "sim" is',
     ],
-    [
-      "database: { type: postgres }",
-      "database.type",
-      'database type "postgres" is not available in this version; use sqlite',
-    ],
+    ["database: { type: oracle }", "database.type", 'must be sqlite or postgres or mysql, not "oracle"'],
     [
       "distributed_lock: { type: redis }",
       "distributed_lock.type",
