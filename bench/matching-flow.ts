@@ -98,7 +98,7 @@ class Recorder {
       leastResting = Math.min(leastResting, this.#resting.length);
     }
     const restingLots = [true, false]
-      .flatMap((isBuy) => this.#venue.levels(INSTRUMENT.symbol, isBuy, Infinity))
+      .flatMap((isBuy) => this.#venue.depth(INSTRUMENT.symbol, isBuy, Infinity))
       .reduce((sum, { quantity }) => sum + quantity, 0);
     return { preload, mix, restingLots, leastResting };
   }

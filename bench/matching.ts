@@ -150,7 +150,7 @@ class VenueEngine implements Engine {
 
   get restingLots(): number {
     if (this.#events === 0) throw new Error("the venue told nothing");
-    return lotsIn([true, false].flatMap((isBuy) => this.#venue.levels("BTC/USDT", isBuy, Infinity)));
+    return lotsIn([true, false].flatMap((isBuy) => this.#venue.depth("BTC/USDT", isBuy, Infinity)));
   }
 
   play({ length, kind, account, isBuy, price, quantity, target }: Flow): void {

@@ -3,6 +3,7 @@ import { loadConfig } from "../config/load-config.ts";
 import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { DatabaseAddress } from "../storage/dsn.ts";
 import { parseDsn } from "../storage/dsn.ts";
+import { databaseAddress } from "./database-config.ts";
 
 export interface DatabaseOptions {
   readonly config?: string;
@@ -31,6 +32,5 @@ export async function addressOf(option: string, text: string): Promise<DatabaseA
 }
 
 async function databaseOfConfig(file: string): Promise<DatabaseAddress> {
-  const { database } = await loadConfig(file);
-  return parseDsn(database.dsn, database.type);
+  return databaseAddress(await loadConfig(file));
 }

@@ -1,6 +1,7 @@
 /** `quantmesh db copy|verify|backup|restore|upgrade|rollback|status`, and `quantmesh migrate`. */
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import { backupDatabase } from "../storage/copy/backup-database.ts";
 import { readStatus, rollbackSchema, upgradeSchema } from "../storage/copy/change-schema.ts";
 import { copyBetween, previewCopy, verifyBetween } from "../storage/copy/copy-between.ts";
@@ -37,29 +38,45 @@ export function addDbCommands(program: Command): void {
   copyOptions(program.command("migrate"));
   pairOptions(db.command("verify"))
     .description("compare two databases table by table; exit code 1 where they differ")
-    .action(verify);
+    .action(asked(verify));
   oneDatabase(db.command("backup"))
     .description("write a backup of a database, also while an instance runs on it")
     .argument("<file>", "the backup")
     .option("--force", "replace a file that is there")
-    .action(backup);
+    .action(asked(backup));
   oneDatabase(db.command("restore"))
     .description("put a backup in the place of a database; a damaged backup is refused")
     .argument("<file>", "the backup")
     .option("--force", "replace what the database holds")
-    .action(restore);
+    .action(asked(restore));
   oneDatabase(db.command("upgrade"))
     .description("bring the tables of a database up to this version of quantmesh")
-    .action(upgrade);
+    .action(asked(upgrade));
   oneDatabase(db.command("rollback"))
     .description("take the tables of a database back to an older version")
     .option("--to <version>", "version of the schema (default: one back)", parseVersion)
     .option("--force", "also where rows are lost by it")
-    .action(rollback);
+    .action(asked(rollback));
   oneDatabase(db.command("status"))
     .description("show the version of a database and how much it holds")
     .option("--json", "one JSON object")
-    .action(status);
+    .action(asked(status));
+}
+
+/** What is wrong with an address is said as of the config's key, which here is an option of the command. */
+function asked<Given extends unknown[]>(
+  work: (...given: Given) => Promise<void>,
+): (...given: Given) => Promise<void> {
+  return async (...given) => {
+    try {
+      await work(...given);
+    } catch (error) {
+      if (!hasCode(error, "CONFIG_INVALID")) throw error;
+      throw new QuantmeshError("CONFIG_INVALID", error.message.replace(/^database\.dsn: /, ""), {
+        cause: error,
+      });
+    }
+  };
 }
 
 function copyOptions(command: Command): void {
@@ -67,7 +84,7 @@ function copyOptions(command: Command): void {
     .description("copy a database into an empty one, and compare both in the end")
     .option("--resume", "go on with a copy that was interrupted")
     .option("--dry-run", "check everything, and write nothing")
-    .action(copy);
+    .action(asked(copy));
 }
 
 function pairOptions(command: Command): Command {

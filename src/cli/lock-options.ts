@@ -9,13 +9,14 @@ import type { Storage } from "../storage/storage.ts";
 
 type LockConfig = Config["distributed_lock"];
 
-export function lockOptions(config: LockConfig, _storage: Storage): LockOptions {
+export function lockOptions(config: LockConfig, storage: Storage): LockOptions {
   const { prefix, redis, etcd } = config;
   const maxTtlMs = config.default_ttl * 1000;
   switch (config.enabled ? config.type : "memory") {
     case "memory":
-    case "database":
       return { type: "memory" };
+    case "database":
+      return { type: "database", storage, prefix, maxTtlMs };
     case "redis": {
       const { username, password, db, tls } = redis;
       return {

@@ -5,6 +5,7 @@ import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
 import { addDbCommands } from "./db-command.ts";
+import { addExchangesCommand } from "./exchanges-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
@@ -53,6 +54,7 @@ export function createProgram(): Command {
   addConfigCommands(program);
   addListCommands(program);
   addDbCommands(program);
+  addExchangesCommand(program);
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;

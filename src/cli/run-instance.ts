@@ -3,16 +3,10 @@ import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
 import { SOLO_PERMIT } from "../coordination/permit.ts";
-import { parseMoney } from "../domain/amounts.ts";
-import { invariant } from "../domain/assert.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
-import { parsePrice } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { SimMarket } from "../exchange/sim/sim-exchange.ts";
-import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
-import type { SimSymbol } from "../exchange/sim/sim-market.ts";
 import { createLock } from "../lock/create-lock.ts";
 import type { LockProvider } from "../lock/lock.ts";
 import { createHealth } from "../observe/health.ts";
@@ -33,10 +27,11 @@ import { openSpool } from "../storage/spool.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
 import { lockOptions, reportLock } from "./lock-options.ts";
 import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
-import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
 import { databaseAddress, databaseOptions } from "./database-config.ts";
+import type { Market } from "./open-market.ts";
+import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -57,7 +52,7 @@ export interface PortWrappers {
 
 export interface RunningInstance {
   readonly instance: Instance;
-  readonly market: SimMarket;
+  readonly market: Market;
   readonly grids: readonly CheckedGrid[];
   /** Where /metrics and /health are; undefined where the web server is off. */
   readonly url: string | undefined;
@@ -78,11 +73,13 @@ export async function startInstance(
     for (let close = closers.pop(); close; close = closers.pop()) await close();
   };
   try {
-    // Everything that can refuse the config or the machine comes before anything is written.
-    const address = databaseAddress(config);
-    const grids = await checkGrids(config);
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
+    // Everything that can refuse the config or the machine comes before anything is written.
+    const address = isDryRun(config) ? NOWHERE : databaseAddress(config);
+    const real = await openRealMarket(config, log, metrics);
+    if (real) closers.push(() => real.close());
+    const grids = await checkGrids(config, real?.exchange);
     let gauge = (): void => undefined;
     const page: MetricsPage = {
       contentType: registry.contentType,
@@ -108,8 +105,8 @@ export async function startInstance(
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
-    const market = await openSim(config, grids);
-    closers.push(() => market.close());
+    const market = real ?? (await openSim(config, grids));
+    if (!real) closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
     const spool = openOwnSpool(config, address, wrappers, closers);
@@ -188,29 +185,37 @@ export async function startInstance(
   }
 }
 
+/** A dry run stores nothing: what it decided never happened. */
+const NOWHERE: DatabaseAddress = { type: "sqlite", file: ":memory:" };
+
+function isDryRun(config: Config): boolean {
+  return realExchangeOf(config)?.real.mode === "dry_run";
+}
+
 /** The spool of this process alone. */
 function openOwnSpool(
-  { database: { spool_file, spool_capacity: capacity }, instance }: Config,
+  config: Config,
   address: DatabaseAddress,
   wrappers: PortWrappers,
   closers: (() => Promise<void> | void)[],
 ): FillSpool {
-  const file = spool_file ?? spoolBeside(address, instance.id);
+  const file = spoolFile(config, address);
   const lock = holdProcessLock(file);
   closers.push(() => lock.release());
-  const spool = openSpool({ file, capacity, now: () => Date.now() });
+  const spool = openSpool({ file, capacity: config.database.spool_capacity, now: () => Date.now() });
   closers.push(() => spool.close());
   return wrappers.spool?.(spool) ?? spool;
 }
 
-/** Where the spool of an instance is unless the config says: beside its database, or beside its other files. */
-function spoolBeside(address: DatabaseAddress, instanceId: string): string {
-  if (address.type !== "sqlite") return `./data/${instanceId}.spool`;
-  return address.file === ":memory:" ? address.file : `${address.file}.spool`;
+/** What belongs to a database in memory is in memory too; else the spool lies beside the database, or with the data. */
+function spoolFile({ database, instance }: Config, address: DatabaseAddress): string {
+  const isFile = address.type === "sqlite";
+  if (isFile && address.file === ":memory:") return address.file;
+  return database.spool_file ?? (isFile ? `${address.file}.spool` : `./data/${instance.id}.spool`);
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */
-async function stopInMovingMarket(instance: Instance, market: SimMarket, reason: string): Promise<void> {
+async function stopInMovingMarket(instance: Instance, market: Market, reason: string): Promise<void> {
   const done = new AbortController();
   const idle = {
     isIdle: () => instance.isIdle && !instance.isFlat,
@@ -227,7 +232,7 @@ async function stopInMovingMarket(instance: Instance, market: SimMarket, reason:
   }
 }
 
-async function runMarket(instance: Instance, market: SimMarket, signal: AbortSignal): Promise<void> {
+async function runMarket(instance: Instance, market: Market, signal: AbortSignal): Promise<void> {
   const halt = new AbortController();
   const driving = market.drive(
     { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
@@ -239,36 +244,6 @@ async function runMarket(instance: Instance, market: SimMarket, signal: AbortSig
   });
   await Promise.race([driving, failure]);
   await instance.whenIdle();
-}
-
-async function openSim(config: Config, grids: readonly CheckedGrid[]): Promise<SimMarket> {
-  const { sim } = config.exchanges;
-  const balances = Object.fromEntries(
-    Object.entries(sim.balances).map(([asset, amount]) => [asset, parseMoney(amount)]),
-  );
-  return openSimExchange({
-    name: "sim",
-    account: sim.account,
-    journalFile: sim.journal,
-    balances,
-    symbols: grids.map(simSymbol),
-    requestWindowMs: sim.request_window_ms,
-    settleMs: sim.settle_ms,
-    feeAsset: sim.fee_asset,
-    ...(sim.faults ? { faults: faultOptions(sim.faults) } : {}),
-    ...(sim.crowd ? { crowd: crowdOptions(sim.crowd) } : {}),
-  });
-}
-
-function simSymbol({ instrument, market, candles }: CheckedGrid): SimSymbol {
-  if (market.type === "replay") {
-    invariant(candles !== undefined, "a replay has candles");
-    return { instrument, market: { type: "replay", candles, fill: market.fill } };
-  }
-  const { seed, reversion, step_ms: stepMs } = market;
-  const startPrice = parsePrice(instrument, market.start_price);
-  const stepTicks = parsePrice(instrument, market.step);
-  return { instrument, market: { type: "walk", seed, startPrice, stepTicks, reversion, stepMs } };
 }
 
 function exitMode({ system }: Config): ExitMode {

@@ -1,5 +1,7 @@
 /** Makes the lock that the options name. */
 import type { Clock } from "../domain/clock.ts";
+import type { DatabaseLockOptions } from "./database-lock.ts";
+import { DatabaseLock } from "./database-lock.ts";
 import type { EtcdLockOptions } from "./etcd-lock.ts";
 import { EtcdLock } from "./etcd-lock.ts";
 import type { LockProvider } from "./lock.ts";
@@ -7,7 +9,11 @@ import { MemoryLock } from "./memory-lock.ts";
 import type { RedisLockOptions } from "./open-redis.ts";
 import { openRedisLock } from "./open-redis.ts";
 
-export type LockOptions = { readonly type: "memory" } | RedisLockOptions | EtcdLockOptions;
+export type LockOptions =
+  | { readonly type: "memory" }
+  | RedisLockOptions
+  | EtcdLockOptions
+  | DatabaseLockOptions;
 
 /**
  * `memory` guards one process only: enough where one process owns the account. The others wait a moment for their
@@ -21,5 +27,7 @@ export async function createLock(options: LockOptions, clock: Clock): Promise<Lo
       return openRedisLock(options, clock);
     case "etcd":
       return new EtcdLock(options, clock);
+    case "database":
+      return new DatabaseLock(options, clock);
   }
 }

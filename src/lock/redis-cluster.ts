@@ -62,9 +62,11 @@ export class RedisCluster implements RedisService {
 
   async ping(): Promise<void> {
     if (this.#owners.length === 0) await this.#look(true);
-    const owners = new Set(this.#owners);
-    if (owners.size === 0 || owners.has(undefined)) throw this.#unavailable("not every slot has a server");
-    await Promise.all([...owners].map((address) => this.#nodes.get(address ?? "")?.ping()));
+    const owners = [...new Set(this.#owners)].filter((address) => address !== undefined);
+    if (owners.length === 0 || this.#owners.includes(undefined)) {
+      throw this.#unavailable("not every slot has a server");
+    }
+    await Promise.all(owners.map((address) => this.#node(address, true).ping()));
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
 import { ACQUIRE, EXTEND, MOST_KEYS, RELEASE } from "./redis-scripts.ts";
 import type { RedisService, RedisTimes } from "./redis-service.ts";
-import { RedisUndo } from "./redis-undo.ts";
+import { UndoQueue } from "./undo-queue.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
 import { validUntil } from "./validity.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -22,7 +22,7 @@ export class RedisLock implements LockProvider {
   readonly #clock: Clock;
   readonly #line = new WaitingLine();
   readonly #closed = new AbortController();
-  readonly #undoing = new RedisUndo();
+  readonly #undoing = new UndoQueue();
   readonly #session = randomBytes(12).toString("base64url");
   #grants = 0;
 

@@ -8,7 +8,7 @@ import type { RedisNode } from "./redis-node.ts";
 import { ACQUIRE, EXTEND, MOST_KEYS, RELEASE, SCRIPTS } from "./redis-scripts.ts";
 import type { RedisScript } from "./redis-scripts.ts";
 import type { RedisTimes } from "./redis-service.ts";
-import { RedisUndo } from "./redis-undo.ts";
+import { UndoQueue } from "./undo-queue.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
 import { validUntil } from "./validity.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -23,7 +23,7 @@ export class RedisQuorum implements LockProvider {
   readonly #times: RedisTimes;
   readonly #clock: Clock;
   readonly #line = new WaitingLine();
-  readonly #undoing = new RedisUndo();
+  readonly #undoing = new UndoQueue();
   /** By fleet and epoch, which redlock knows nothing of. */
   readonly #redlocks = new Map<string, Redlock>();
   #isClosed = false;

@@ -125,6 +125,16 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "How often the exchange's stream came back after an interruption.",
     labels: ["exchange", "stream_type"],
   },
+  quantmesh_stream_stale: {
+    type: "gauge",
+    help: "1 while the stream of a symbol's prices is silent and the price is polled, otherwise 0.",
+    labels: MARKET,
+  },
+  quantmesh_exchange_clock_offset_seconds: {
+    type: "gauge",
+    help: "How far the exchange's clock is ahead of this computer's.",
+    labels: ["exchange"],
+  },
   quantmesh_db_query_duration_seconds: {
     type: "histogram",
     help: "Time of one storage operation.",

@@ -1,4 +1,4 @@
-/** Sends orders and cancels: level lock → intent → permit → send, and nothing waits after the intent. */
+/** Sends orders and cancels: rate budget → level lock → intent → permit → send, and nothing waits after the intent. */
 import { assertNever } from "../domain/assert.ts";
 import type { Instant } from "../domain/ids.ts";
 import { hasCode } from "../domain/errors.ts";
@@ -16,6 +16,8 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
+  const admission = await exchange.admit?.(bot.market.symbol, terms, context.signal);
+  if (admission?.kind === "refused") return notSent(admission.reason);
   try {
     if (!(await locks.take(terms))) {
       // Two who want one level must not come back at the same moment for ever.

@@ -17,6 +17,8 @@ import { insertIntent } from "./insert-intent.ts";
 import { listDays } from "./list-days.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
+import type { LockStatements } from "./locks.ts";
+import { compileLockStatements, extendLocks, freeLocks, takeLocks } from "./locks.ts";
 import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
 import type { Statements } from "./statements.ts";
 import { compileStatements } from "./statements.ts";
@@ -27,8 +29,10 @@ import type {
   CommitOutcome,
   DayRow,
   FillRow,
+  HeldLocks,
   Intent,
   IntentOutcome,
+  LockRequest,
   OrderRow,
   PageQuery,
   Storage,
@@ -38,10 +42,12 @@ import type {
 export class KyselyStorage implements Storage {
   readonly #database: Database;
   readonly #statements: Statements;
+  readonly #lockStatements: LockStatements;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = compileStatements(database.compiler, database.traits);
+    this.#lockStatements = compileLockStatements(database.compiler, database.traits);
   }
 
   fleetId(): Promise<string> {
@@ -236,6 +242,18 @@ export class KyselyStorage implements Storage {
 
   listDays(query: PageQuery): Promise<readonly DayRow[]> {
     return this.#database.read((db) => listDays(db, query));
+  }
+
+  takeLocks(request: LockRequest): Promise<number | undefined> {
+    return takeLocks(this.#database, this.#lockStatements, request);
+  }
+
+  extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>> {
+    return extendLocks(this.#database, held, ttlMs);
+  }
+
+  freeLocks(held: HeldLocks): Promise<void> {
+    return freeLocks(this.#database, this.#lockStatements, held);
   }
 
   ping(): Promise<void> {

@@ -14,6 +14,7 @@ export interface Schema {
   readonly trades: TradesTable;
   readonly events: EventsTable;
   readonly daily_totals: DailyTotalsTable;
+  readonly locks: LocksTable;
 }
 
 export interface MetaTable {
@@ -162,4 +163,16 @@ export interface DailyTotalsTable extends TotalsColumns {
   readonly bot_code: string;
   /** `2026-11-20` in UTC; empty before the first day that was kept. */
   readonly day: string;
+}
+
+export interface LocksTable {
+  readonly name: string;
+  readonly fleet: string;
+  readonly epoch: number;
+  /** Empty where nobody holds the name. */
+  readonly token: string;
+  /** Grows with every grant of the name. */
+  readonly fence: number;
+  /** By the database's clock, ms since 1970. */
+  readonly expires_at: number;
 }

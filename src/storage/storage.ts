@@ -158,6 +158,19 @@ export interface FillSpool {
   close(): void;
 }
 
+/** Names that one grant of the lock table holds. */
+export interface HeldLocks {
+  readonly names: readonly string[];
+  /** New for each grant. */
+  readonly token: string;
+}
+
+export interface LockRequest extends HeldLocks {
+  readonly fleet: string;
+  readonly epoch: number;
+  readonly ttlMs: number;
+}
+
 /**
  * Everything durable. All methods throw STORAGE_UNAVAILABLE where the database cannot be asked or its answer is
  * lost. Of the error of a write, `isOutcomeUnknown` says whether it may have happened; then the market must be claimed
@@ -216,6 +229,11 @@ export interface Storage {
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
   /** Each bot's days on which it traded, newest first. */
   listDays(query: PageQuery): Promise<readonly DayRow[]>;
+  /** The fence of a grant of all names; undefined where another fleet, or a newer epoch, holds one. */
+  takeLocks(request: LockRequest): Promise<number | undefined>;
+  /** Lets what is still held as a whole live for `ttlMs` from now, by the database's clock; the tokens of that. */
+  extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>>;
+  freeLocks(held: HeldLocks): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

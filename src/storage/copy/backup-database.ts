@@ -1,6 +1,6 @@
 /** Writes a backup: one consistent snapshot of a database as a sealed SQLite file. */
 import { existsSync } from "node:fs";
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError } from "../../domain/errors.ts";
 import { unavailable } from "../database.ts";
@@ -70,7 +70,6 @@ async function backupServer(from: ServerAddress, file: string, progress: Progres
   const connection = new BetterSqlite(file);
   connection.pragma("journal_mode = DELETE");
   connection.close();
-  await rm(`${file}.lock`, { force: true });
 }
 
 async function writing<Result>(file: string, work: () => Promise<Result>): Promise<Result> {

@@ -1,8 +1,8 @@
 /** `quantmesh db upgrade | rollback | status`: the schema of one database, on which no instance runs. */
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { DatabaseAddress } from "../dsn.ts";
+import { holdInstanceLock } from "../instance-lock.ts";
 import { SCHEMA_VERSION } from "../migrations/migrate.ts";
-import { holdProcessLock } from "../process-lock.ts";
 import { migrate, refuseOwners, schemaOf, withSnapshot } from "./copy-between.ts";
 import { refuseMemory, requireFile } from "./open-ends.ts";
 import type { TableName } from "./table-shapes.ts";
@@ -81,7 +81,7 @@ async function changeSchema(
 ): Promise<SchemaChangeReport> {
   refuseMemory(address);
   if (address.type === "sqlite") requireFile(address.file);
-  const lock = address.type === "sqlite" ? holdProcessLock(address.file) : undefined;
+  const lock = await holdInstanceLock(address);
   try {
     const status = await readStatus(address);
     const goal = await goalOf(status);
@@ -89,6 +89,6 @@ async function changeSchema(
     await migrate(address, goal);
     return { database: status.database, before: status.version, after: goal };
   } finally {
-    lock?.release();
+    lock.release();
   }
 }

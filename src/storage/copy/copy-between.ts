@@ -5,8 +5,8 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import { openDatabase } from "../create-storage.ts";
 import type { DatabaseAddress } from "../dsn.ts";
 import { describeAddress } from "../dsn.ts";
+import { holdInstanceLock } from "../instance-lock.ts";
 import { SCHEMA_VERSION, UNFINISHED_COPY, migrateTo } from "../migrations/migrate.ts";
-import { holdProcessLock } from "../process-lock.ts";
 import type { CopyReport } from "./copy-database.ts";
 import { copyDatabase, refuseRows } from "./copy-database.ts";
 import type { Progress } from "./copy-progress.ts";
@@ -38,27 +38,32 @@ export interface CopyPreview {
  * ALREADY_RUNNING, STORAGE_UNAVAILABLE, DATA_INVALID.
  */
 export async function copyBetween({ from, to, resume, progress }: CopyRequest): Promise<CopyReport> {
-  return withSource(from, to, (source) => fillFrom(source, to, resume, progress));
+  return withSource(from, to, async (source) => {
+    const lock = await holdInstanceLock(to);
+    try {
+      return await fillFrom(source, to, resume, progress);
+    } finally {
+      lock.release();
+    }
+  });
 }
 
-/** Copies a snapshot into a database that is empty, or holds a part of it. Throws as `copyBetween`. */
+/**
+ * Copies a snapshot into a database that is empty, or holds a part of it. The caller keeps instances away. Throws as
+ * `copyBetween`.
+ */
 export async function fillFrom(
   source: CopySource,
   to: DatabaseAddress,
   resume: boolean,
   progress: Progress,
 ): Promise<CopyReport> {
-  const lock = to.type === "sqlite" ? holdProcessLock(to.file) : undefined;
+  if (!(await checkTarget(to, resume)).resumes) await migrate(to);
+  const target = await openTarget(to);
   try {
-    if (!(await checkTarget(to, resume)).resumes) await migrate(to);
-    const target = await openTarget(to);
-    try {
-      return await copyDatabase({ source, target, readTarget: () => openSource(to), progress });
-    } finally {
-      await target.close();
-    }
+    return await copyDatabase({ source, target, readTarget: () => openSource(to), progress });
   } finally {
-    lock?.release();
+    await target.close();
   }
 }
 
@@ -130,7 +135,7 @@ export async function migrate(address: DatabaseAddress, version = SCHEMA_VERSION
   }
 }
 
-/** A snapshot of a source on which no bot runs, nor can be started while `work` runs where a file's lock forbids it. */
+/** A snapshot of a source on which no instance runs. */
 async function withSource<Result>(
   from: DatabaseAddress,
   to: DatabaseAddress,
@@ -138,7 +143,7 @@ async function withSource<Result>(
 ): Promise<Result> {
   refuseSame(from, to);
   if (from.type === "sqlite") requireFile(from.file);
-  const lock = from.type === "sqlite" ? holdProcessLock(from.file) : undefined;
+  const lock = await holdInstanceLock(from);
   try {
     if (from.type !== "sqlite") await refuseOwners(from);
     return await withSnapshot(from, async (source) => {
@@ -146,11 +151,11 @@ async function withSource<Result>(
       return work(source);
     });
   } finally {
-    lock?.release();
+    lock.release();
   }
 }
 
-/** A server has no lock of a process; a claim that has not expired has an owner that acts on it. */
+/** Instances of a fleet share a server without a lock; a claim that has not expired has an owner that acts on it. */
 export async function refuseOwners(address: DatabaseAddress): Promise<void> {
   const database = await openDatabase(address);
   try {

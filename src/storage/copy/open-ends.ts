@@ -6,12 +6,11 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import { connectToAny } from "../connect.ts";
 import { openDatabase } from "../create-storage.ts";
 import { unavailable } from "../database.ts";
-import type { DialectTraits } from "../dialect.ts";
 import type { DatabaseAddress, ServerAddress } from "../dsn.ts";
 import { describeAddress } from "../dsn.ts";
 import { schemaVersion } from "../migrations/migrate.ts";
-import { flavorOf, mysqlConnectionOptions, mysqlTraits } from "../mysql.ts";
-import { POSTGRES, postgresClientConfig } from "../postgres.ts";
+import { failureOfMysql, mysqlConnectionOptions } from "../mysql.ts";
+import { failureOfPostgres, postgresClientConfig } from "../postgres.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { CopyTarget } from "./copy-target.ts";
 import type { MysqlAccess } from "./mysql-session.ts";
@@ -99,7 +98,7 @@ function postgresAccess(address: ServerAddress): PostgresAccess {
       await client.connect();
       return new PostgresSession(name, client);
     },
-    isRefusal(POSTGRES),
+    (error) => failureOfPostgres(error) === "denied",
     CONNECT_LIMIT_MS,
   );
   return { name, open: () => named(name, open) };
@@ -117,14 +116,10 @@ function mysqlAccess(address: ServerAddress): MysqlAccess {
       });
       return new MysqlSession(name, connection);
     },
-    isRefusal(mysqlTraits(flavorOf(""))),
+    (error) => failureOfMysql(error) === "denied",
     CONNECT_LIMIT_MS,
   );
   return { name, open: () => named(name, open) };
-}
-
-function isRefusal(traits: DialectTraits): (error: unknown) => boolean {
-  return (error) => traits.failureOf(error) === "denied";
 }
 
 async function named<Session>(name: string, open: () => Promise<Session>): Promise<Session> {

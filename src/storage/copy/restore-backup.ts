@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError, hasCode } from "../../domain/errors.ts";
 import type { DatabaseAddress, SqliteAddress } from "../dsn.ts";
+import { holdInstanceLock } from "../instance-lock.ts";
 import { holdProcessLock } from "../process-lock.ts";
 import { checkBackup } from "./backup-seal.ts";
 import { fillFrom, migrate, refuseOwners, requireCurrent, schemaOf, withSnapshot } from "./copy-between.ts";
@@ -29,14 +30,19 @@ export async function restoreBackup({ file, to, force, progress }: RestoreReques
   refuseMemory(to);
   const bytes = await checkBackup(file);
   if (to.type === "sqlite") return restoreFile(file, bytes, to, force);
-  await refuseOwners(to);
-  const { isEqual } = await withSnapshot({ type: "sqlite", file }, async (source) => {
-    await requireCurrent(source);
-    if (force) await migrate(to, 0);
-    return fillFrom(source, to, false, progress);
-  });
-  if (!isEqual)
-    throw new QuantmeshError("DATA_INVALID", `what was restored differs from ${file}: do not use it`);
+  const lock = await holdInstanceLock(to);
+  try {
+    await refuseOwners(to);
+    const { isEqual } = await withSnapshot({ type: "sqlite", file }, async (source) => {
+      await requireCurrent(source);
+      if (force) await migrate(to, 0);
+      return fillFrom(source, to, false, progress);
+    });
+    if (!isEqual)
+      throw new QuantmeshError("DATA_INVALID", `what was restored differs from ${file}: do not use it`);
+  } finally {
+    lock.release();
+  }
 }
 
 async function restoreFile(backup: string, bytes: number, to: SqliteAddress, force: boolean): Promise<void> {

@@ -182,6 +182,17 @@ const SHAPES: Shapes = {
     },
     key: ["bot_code", "day"],
   },
+  locks: {
+    columns: {
+      name: "text",
+      fleet: "text",
+      epoch: "integer",
+      token: "text",
+      fence: "integer",
+      expires_at: "integer",
+    },
+    key: ["name"],
+  },
 };
 
 /** Every table, after those that it refers to. */

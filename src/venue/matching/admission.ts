@@ -30,8 +30,8 @@ export function refusalOf(
 }
 
 /**
- * What one lot locks until it executes. A buy that pays its fee in quote covers the dearer of the two lot by lot:
- * however the order is split into fills, their fees, each rounded up, never exceed it.
+ * What one lot locks until it executes. A buy that pays its fee in quote covers the dearer of the two lot by lot: however the order is
+ * split into fills, their fees, each rounded up, never exceed it.
  */
 export function lockPerLotOf(
   instrument: Instrument,

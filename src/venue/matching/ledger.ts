@@ -19,22 +19,25 @@ export class Ledger {
     return wallet;
   }
 
+  /** Every account, with its balances. */
+  entries(): readonly (readonly [account: string, wallet: Wallet])[] {
+    return [...this.#wallets];
+  }
+
   /** Every asset that the account ever had to do with, in alphabetical order. */
   balances(account: string): readonly AssetBalance[] {
     return this.#wallets.get(account)?.balances() ?? [];
-  }
-
-  /** Every balance of every account. */
-  entries(): readonly (AssetBalance & { readonly account: string })[] {
-    return [...this.#wallets].flatMap(([account, wallet]) =>
-      wallet.balances().map((balance) => ({ account, ...balance })),
-    );
   }
 }
 
 /** Every method is one movement of money; a movement that the account cannot pay for is a bug of the caller. */
 export class Wallet {
   readonly #assets = new Map<string, { free: Money; locked: Money }>();
+
+  /** Replaces what there is. */
+  set({ asset, free, locked }: AssetBalance): void {
+    Object.assign(this.#balance(asset), { free, locked });
+  }
 
   /** Adds to what is free. */
   credit(asset: string, amount: Money): void {
@@ -65,11 +68,6 @@ export class Wallet {
 
   free(asset: string): Money {
     return this.#assets.get(asset)?.free ?? ZERO_MONEY;
-  }
-
-  /** Replaces what there is of an asset. */
-  set({ asset, free, locked }: AssetBalance): void {
-    Object.assign(this.#balance(asset), { free, locked });
   }
 
   balances(): readonly AssetBalance[] {

@@ -1,5 +1,5 @@
 /** One market of a venue: its book, its price, and those who trade in it. */
-import type { FeeRate, Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import type { FeeRate, Money, PriceTicks } from "../../domain/amounts.ts";
 import { feeOn, money, subtractLots } from "../../domain/amounts.ts";
 import { divideUp } from "../../domain/decimal.ts";
 import type { Instant, Side } from "../../domain/ids.ts";
@@ -81,12 +81,6 @@ export function crossedOrders(
 /** The asset that an order of this side pays with. */
 export function assetSpent(instrument: Instrument, side: Side): string {
   return side === "buy" ? instrument.quote : instrument.base;
-}
-
-/** All that rests at one price. */
-export interface PriceLevel {
-  readonly price: PriceTicks;
-  readonly quantity: QuantityLots;
 }
 
 /** What fees are taken from, and what they are multiples of. */

@@ -3,7 +3,6 @@ import type { Money, PriceTicks } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { Instant } from "../../domain/ids.ts";
 import { NO_SLOT } from "./book.ts";
-import type { AssetBalance } from "./ledger.ts";
 import type { Market, Trader } from "./market.ts";
 import { rest } from "./market.ts";
 import type { OrderView, VenueOrder } from "./order-history.ts";
@@ -17,8 +16,11 @@ export interface VenueState {
   readonly markets: readonly MarketState[];
 }
 
-export interface BalanceState extends AssetBalance {
+export interface BalanceState {
   readonly account: string;
+  readonly asset: string;
+  readonly free: Money;
+  readonly locked: Money;
 }
 
 export interface OrderState extends OrderView {

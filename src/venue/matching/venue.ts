@@ -7,13 +7,14 @@ import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../domain/ids.ts";
 import { instant } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
+import type { BookLevel } from "./book.ts";
 import { fundsNeeded, lockPerLotOf, refusalOf, refused } from "./admission.ts";
 import type { CancelCommand, CancelResult, FillRule, PlaceCommand, PlaceResult } from "./commands.ts";
 import type { Portion, VenueOptions } from "./commands.ts";
 import { NO_SLOT } from "./book.ts";
 import type { AssetBalance } from "./ledger.ts";
 import { Ledger } from "./ledger.ts";
-import type { FeeRule, Market, PriceLevel, Trader } from "./market.ts";
+import type { FeeRule, Market, Trader } from "./market.ts";
 import { assetSpent, createMarket, crossedOrders, rest, traderOf } from "./market.ts";
 import type { OrderHistory, OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
@@ -134,8 +135,8 @@ export class Venue {
   }
 
   /** The `most` best prices of one side with all that rests there, best first. */
-  levels(symbol: string, isBuy: boolean, most: number): readonly PriceLevel[] {
-    return this.#market(symbol).book.side(isBuy).levels(most) as readonly PriceLevel[];
+  depth(symbol: string, isBuy: boolean, most: number): readonly BookLevel[] {
+    return this.#market(symbol).book.side(isBuy).levels(most);
   }
 
   /** Everything that a venue of the same options needs to go on as this one. */
@@ -144,7 +145,9 @@ export class Venue {
       now: this.#now,
       lastOrderId: this.#lastOrderId,
       trades: this.trades,
-      balances: this.#ledger.entries(),
+      balances: this.#ledger
+        .entries()
+        .flatMap(([account, wallet]) => wallet.balances().map((balance) => ({ account, ...balance }))),
       markets: [...this.#markets.values()].map(stateOfMarket),
     };
   }

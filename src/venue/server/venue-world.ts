@@ -46,11 +46,11 @@ export type VenueReads = Pick<
   Venue,
   | "balances"
   | "bestPrice"
+  | "depth"
   | "fillsAfter"
   | "findByClientId"
   | "findByExchangeId"
   | "instrument"
-  | "levels"
   | "openOrders"
   | "ordersSince"
   | "price"

@@ -115,7 +115,7 @@ function expectSame({ venue, events }: VenueKit, naive: NaiveVenue): void {
       levels.set(at, (levels.get(at) ?? 0) + quantity - executed);
     }
     const depth = [...levels].map(([at, quantity]) => ({ price: at, quantity }));
-    expect(venue.levels(SYMBOL, side === "buy", Infinity)).toEqual(depth);
+    expect(venue.depth(SYMBOL, side === "buy", Infinity)).toEqual(depth);
   }
   const shown = ACCOUNTS.flatMap((each) =>
     venue

@@ -1,16 +1,16 @@
-/** Deletes in the background what a server may have granted although nobody waits for it any more. */
+/** Takes back in the background what a service may have granted although nobody waits for it any more. */
 import { setTimeout as delay } from "node:timers/promises";
 import { LockUnavailable } from "./unavailable.ts";
 
 const PAUSE_MS = 200;
 
-export class RedisUndo {
+export class UndoQueue {
   readonly #closed = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   /**
-   * Repeats `remove` until it is answered, or for `expiryMs`: nothing that was sent before a deletion is carried out
-   * after it, so the first one that is answered ends the matter, and so does the expiry.
+   * Repeats `remove` until it is answered, or until what it would remove has expired by itself, after `expiryMs`. Who
+   * calls this sees to it that nothing which was sent before a removal is carried out after it.
    */
   start(remove: () => Promise<unknown>, expiryMs: number): void {
     const running = this.#repeat(remove, performance.now() + expiryMs).finally(() =>
