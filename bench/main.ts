@@ -1,14 +1,22 @@
 /** `npm run bench -- NAME [--json]`: ratios of ours to a reference, measured side by side in one run. */
 import { benchBacktest } from "./backtest.ts";
+import { benchCopy } from "./copy.ts";
+import { benchLocks } from "./locks.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
+import { benchMatching } from "./matching.ts";
+import { benchStorage } from "./storage.ts";
+import { benchVenue } from "./venue.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
-import { benchCopy } from "./copy.ts";
-import { benchStorage } from "./storage.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
   copy: benchCopy,
+  locks: benchLocks,
+  "matching-memory": benchMatchingMemory,
+  matching: benchMatching,
   storage: benchStorage,
+  venue: benchVenue,
 };
 
 const args = process.argv.slice(2);

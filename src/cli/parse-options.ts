@@ -12,6 +12,13 @@ export function parseWholeNumber(option: string): (text: string) => number {
   };
 }
 
+export function parsePort(option: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+    throw new InvalidArgumentError(`${option} takes a port from 0 to 65535.`);
+  };
+}
+
 /** Keeps the exact text. */
 export function parseAmount(option: string): (text: string) => string {
   return (text) => {

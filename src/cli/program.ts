@@ -8,6 +8,7 @@ import { addDbCommands } from "./db-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
+import { addVenueCommand } from "./venue-command.ts";
 
 interface RootOptions {
   readonly config?: string;
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   addConfigCommands(program);
   addListCommands(program);
   addDbCommands(program);
+  addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
 }

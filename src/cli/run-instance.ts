@@ -20,12 +20,19 @@ import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
-import type { ExitMode } from "../runner/bot-session.ts";
+import { gaugeSpool } from "../runner/gauge-spool.ts";
+import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { SpoolReplay } from "../runner/spool-replay.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
+import type { DatabaseAddress } from "../storage/dsn.ts";
 import { holdInstanceLock } from "../storage/instance-lock.ts";
-import type { Storage } from "../storage/storage.ts";
-import { measuredExchange, measuredStorage } from "./measured-ports.ts";
+import { holdProcessLock } from "../storage/process-lock.ts";
+import { openSpool } from "../storage/spool.ts";
+import type { FillSpool, Storage } from "../storage/storage.ts";
+import { lockOptions, reportLock } from "./lock-options.ts";
+import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
@@ -37,11 +44,15 @@ const REAL_TIME = { monotonic: () => performance.now() };
 /** Many orders may wait at once for the end of one session. */
 const MOST_WAITING = 10_000;
 
-/** Puts something between the bots and a port; tests use it to die at named points. */
+/** Puts something between the bots and a port; tests use it to die at named points, and to repeat a run. */
 export interface PortWrappers {
   readonly exchange?: (exchange: Exchange) => Exchange;
   readonly storage?: (storage: Storage) => Storage;
   readonly lock?: (lock: LockProvider) => LockProvider;
+  readonly spool?: (spool: FillSpool) => FillSpool;
+  /** In place of chance: faults depend on ids, so a run repeats itself only with the same code. */
+  readonly drawBotCode?: () => BotCode;
+  readonly random?: () => number;
 }
 
 export interface RunningInstance {
@@ -93,37 +104,50 @@ export async function startInstance(
     if (http) closers.push(() => http.close());
     const instanceLock = await holdInstanceLock(address);
     closers.push(() => instanceLock.release());
-    const market = await openSim(config, grids);
-    closers.push(() => market.close());
-    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
-    const exchange = wrappers.exchange?.(measured) ?? measured;
     const opened = await createStorage(address, databaseOptions(config));
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
-    const memory = createLock({ type: lockConfig.type }, market.clock);
-    closers.push(() => memory.close());
-    const lock = wrappers.lock?.(memory) ?? memory;
+    const market = await openSim(config, grids);
+    closers.push(() => market.close());
+    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
+    const exchange = wrappers.exchange?.(measured) ?? measured;
+    const spool = openOwnSpool(config, address, wrappers, closers);
+    const spoolReplay = new SpoolReplay({ storage, spool, log });
+    const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
+    const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
+    closers.push(() => openedLock.close());
+    const timedLock = measuredLock(openedLock, lockBackend, metrics, log, REAL_TIME);
+    const lock = wrappers.lock?.(timedLock) ?? timedLock;
+    if (!lockConfig.enabled) log.warn({}, "lock.guards_this_process_only");
+    await reportLock(lock, lockBackend, log);
     setMaxListeners(MOST_WAITING);
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
 
+    const activity = new Activity();
+    const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
         exchange,
         storage,
+        spool,
+        replaySpool: () => spoolReplay.run(),
         lock,
         clock: market.clock,
         permit: SOLO_PERMIT,
         log,
         metrics,
-        activity: new Activity(),
-        drawBotCode,
+        activity,
+        random: wrappers.random ?? Math.random,
+        drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
-        lockBackend: lockConfig.type,
-        lockTtlMs: lockConfig.default_ttl * 1000,
+        lockBackend,
+        lockTtlMs,
+        lockGranularity: lockConfig.granularity,
+        lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
@@ -134,7 +158,10 @@ export async function startInstance(
         rules,
       })),
     );
-    gauge = () => instance.gauge();
+    gauge = () => {
+      instance.gauge();
+      gaugeSpool(metrics, spool, Date.now());
+    };
     await instance.start();
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
@@ -159,6 +186,27 @@ export async function startInstance(
     await closeAll();
     throw error;
   }
+}
+
+/** The spool of this process alone. */
+function openOwnSpool(
+  { database: { spool_file, spool_capacity: capacity }, instance }: Config,
+  address: DatabaseAddress,
+  wrappers: PortWrappers,
+  closers: (() => Promise<void> | void)[],
+): FillSpool {
+  const file = spool_file ?? spoolBeside(address, instance.id);
+  const lock = holdProcessLock(file);
+  closers.push(() => lock.release());
+  const spool = openSpool({ file, capacity, now: () => Date.now() });
+  closers.push(() => spool.close());
+  return wrappers.spool?.(spool) ?? spool;
+}
+
+/** Where the spool of an instance is unless the config says: beside its database, or beside its other files. */
+function spoolBeside(address: DatabaseAddress, instanceId: string): string {
+  if (address.type !== "sqlite") return `./data/${instanceId}.spool`;
+  return address.file === ":memory:" ? address.file : `${address.file}.spool`;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

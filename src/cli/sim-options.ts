@@ -1,6 +1,6 @@
 /** The simulated market's drills in the config → their options. */
 import type { SimConfig } from "../config/schema.ts";
-import type { CrowdOptions } from "../exchange/sim/crowd.ts";
+import type { CrowdOptions } from "../venue/market/crowd.ts";
 import type { FaultOptions } from "../exchange/sim/faults.ts";
 
 export function faultOptions(faults: NonNullable<SimConfig["faults"]>): FaultOptions {

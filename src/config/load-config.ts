@@ -33,7 +33,7 @@ export async function loadConfig(file: string): Promise<Config> {
 
 /** The config in `file`, overridden by this process's environment. Throws as `loadConfig`. */
 export async function loadConfigWithWarnings(file: string): Promise<LoadedConfig> {
-  return parseConfig(await read(file), file, process.env);
+  return parseConfig(await readConfigFile(file), file, process.env);
 }
 
 /**
@@ -78,7 +78,8 @@ export function parseConfig(text: string, source: string, env: Environment = {})
   throw invalid(problems.map(locate));
 }
 
-async function read(file: string): Promise<string> {
+/** The text of `file`. Throws CONFIG_INVALID where it cannot be read. */
+export async function readConfigFile(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
@@ -105,7 +106,7 @@ function hide(reason: string, value: unknown): string {
 }
 
 /** One problem per issue; of unknown keys one per key, whose reasons are the lines of the issue's message. */
-function problemsOf(issue: z.core.$ZodIssue): readonly Finding[] {
+export function problemsOf(issue: z.core.$ZodIssue): readonly Finding[] {
   if (issue.code !== "unrecognized_keys") return [{ path: issue.path, reason: issue.message }];
   const reasons = issue.message.split("\n");
   return issue.keys.map((key, index) => ({
@@ -115,7 +116,7 @@ function problemsOf(issue: z.core.$ZodIssue): readonly Finding[] {
 }
 
 /** Our words for the issues that no field describes itself. */
-function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "invalid_key") return issue.issues[0]?.message;
   if (issue.input === undefined) return "is required";
   if (issue.code !== "invalid_type") return undefined;

@@ -58,13 +58,6 @@ export const ORIGINAL_KEYS: Readonly<Record<string, Answer>> = {
   ),
   "storage.type": misnamed('write "type" under database', (value) => value === "database"),
 
-  distributed_lock: ignored(
-    "price levels are always locked, in the memory of this process; the whole section is left out",
-    isOff,
-  ),
-  "distributed_lock.redis": ignored("it belongs to lock type redis, and this is memory"),
-  "distributed_lock.etcd": ignored("it belongs to lock type etcd, and this is memory"),
-
   risk_control: refused("other symbols are not watched; stop_loss and take_profit guard each grid"),
   position_allocation: refused("each grid is as large as its own sizes say"),
   strategies: refused("each symbol has one grid, under trading.symbols"),

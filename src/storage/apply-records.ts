@@ -165,10 +165,10 @@ async function adoptOrder(
   trx: Transaction<Schema>,
   claim: Claim,
   bot: Bot,
-  { terms, exchangeOrderId }: AdoptedOrderRecord,
+  { terms, status, exchangeOrderId }: AdoptedOrderRecord,
 ): Promise<void> {
   const origin = {
-    status: "open",
+    status,
     exchangeOrderId,
     // Nobody waits for the request of an order that rests.
     validUntil: terms.createdAt,

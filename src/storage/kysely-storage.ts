@@ -3,12 +3,14 @@ import { randomUUID } from "node:crypto";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
+import type { ClientOrderId } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
 import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
 import { insertIntent } from "./insert-intent.ts";
@@ -138,27 +140,28 @@ export class KyselyStorage implements Storage {
     });
   }
 
-  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined> {
     return this.#database.read(async (db) => {
-      const { exchange, account, symbol } = bot.market;
-      const stored = new Set<string>();
-      for (const part of chunks(executions)) {
-        const rows = await db
-          .selectFrom("fills")
-          .select(["trade_id", "side"])
-          .where("exchange", "=", exchange)
-          .where("account", "=", account)
-          .where("symbol", "=", symbol)
-          .where(
-            "trade_id",
-            "in",
-            part.map(({ tradeId }) => tradeId),
-          )
-          .execute();
-        for (const { trade_id, side } of rows) stored.add(`${trade_id} ${side}`);
-      }
-      return executions.filter(({ tradeId, side }) => !stored.has(`${tradeId} ${side}`));
+      const row = await db
+        .selectFrom("orders")
+        .select("status")
+        .where("client_order_id", "=", id)
+        .where("bot_code", "=", bot.code)
+        .executeTakeFirst();
+      return row?.status;
     });
+  }
+
+  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
+    return this.#database.read((db) => uncountedFills(db, bot, executions));
+  }
+
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void> {
+    return this.#database.transaction((trx) => deliverFills(trx, this.#database.traits, bot, fills));
+  }
+
+  deliveredFills(bot: Bot): Promise<readonly Fill[]> {
+    return this.#database.transaction((trx) => deliveredFills(trx, bot));
   }
 
   fillsOf(bot: Bot): Promise<readonly Fill[]> {

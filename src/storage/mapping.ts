@@ -15,10 +15,11 @@ import {
   parsePrice,
   parseQuantity,
 } from "../domain/instrument.ts";
-import type { OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
   BotsTable,
+  DeliveredFillsTable,
   FillsTable,
   OrdersTable,
   ProgressColumns,
@@ -218,7 +219,7 @@ export function totalsOf(instrument: Instrument, row: TotalsColumns): Totals {
 
 /** How an order came to be stored: as an intent, or found resting on the exchange. */
 export interface OrderOrigin {
-  readonly status: "pending" | "open";
+  readonly status: OrderStatus;
   readonly exchangeOrderId: string | null;
   readonly validUntil: Instant;
   readonly epoch: number;
@@ -235,7 +236,7 @@ export function newOrderRow(bot: Bot, terms: OrderTerms, origin: OrderOrigin): O
     price: formatPrice(bot.instrument, terms.price),
     quantity: formatQuantity(bot.instrument, terms.quantity),
     status: origin.status,
-    unfinished: 1,
+    unfinished: isTerminal(origin.status) ? null : 1,
     exchange_order_id: origin.exchangeOrderId,
     executed: "0",
     quote: "0",
@@ -298,7 +299,7 @@ export function workingOrderOf(
   return { kind: status, terms, progress, exchangeOrderId };
 }
 
-export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+export function deliveredFillRow(bot: Bot, fill: Fill): DeliveredFillsTable {
   const { exchange, account, symbol } = bot.market;
   return {
     exchange,
@@ -315,11 +316,14 @@ export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
     liquidity: fill.liquidity,
     exchange_order_id: fill.exchangeOrderId,
     at: wholeMs(fill.at),
-    seq,
   };
 }
 
-export function fillOf(instrument: Instrument, row: FillsTable): Fill {
+export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+  return { ...deliveredFillRow(bot, fill), seq };
+}
+
+export function fillOf(instrument: Instrument, row: DeliveredFillsTable): Fill {
   return {
     tradeId: row.trade_id,
     exchangeOrderId: row.exchange_order_id,

@@ -159,7 +159,7 @@ const INT8 = 20;
 /** Whole numbers as numbers, which are all safe here; amounts stay the text that they are. */
 function getTypeParser(oid: number, format?: "text" | "binary"): (text: string) => unknown {
   if (oid === INT8) return Number;
-  return pg.types.getTypeParser(oid, format as "text") as (text: string) => unknown;
+  return pg.types.getTypeParser(oid, format);
 }
 
 /** The server was reached and said no: to ask the next host would only hide it. */

@@ -10,6 +10,7 @@ export interface Schema {
   readonly slots: SlotsTable;
   readonly orders: OrdersTable;
   readonly fills: FillsTable;
+  readonly delivered_fills: DeliveredFillsTable;
   readonly trades: TradesTable;
   readonly events: EventsTable;
   readonly daily_totals: DailyTotalsTable;
@@ -107,7 +108,8 @@ export interface OrdersTable extends ProgressColumns {
   readonly updated_at: number;
 }
 
-export interface FillsTable {
+/** A fill that a spool has told of and that the market's owner has not counted yet. */
+export interface DeliveredFillsTable {
   readonly exchange: string;
   readonly account: string;
   readonly symbol: string;
@@ -122,6 +124,10 @@ export interface FillsTable {
   readonly liquidity: "maker" | "taker";
   readonly exchange_order_id: string;
   readonly at: number;
+}
+
+/** A fill that is counted in its slot and in the totals. */
+export interface FillsTable extends DeliveredFillsTable {
   /** The order of storing within the bot, from 1. */
   readonly seq: number;
 }

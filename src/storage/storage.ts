@@ -2,9 +2,9 @@
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, BotMode, Parcel, Totals, Trade } from "../domain/grid.ts";
-import type { BotCode, Instant, Side } from "../domain/ids.ts";
+import type { BotCode, ClientOrderId, Instant, Side } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 
 export type { BotLedger, LastOrder, StoredOrder } from "../domain/ledger.ts";
@@ -130,6 +130,34 @@ export interface DayRow {
   readonly position: string;
 }
 
+/** A fill that could not be stored, and whose it is. */
+export interface SpooledFill {
+  readonly market: MarketKey;
+  readonly code: BotCode;
+  readonly fill: Fill;
+}
+
+/** `duplicate`: one of the fills is in the spool already. `full`: no room, or no disk. Of both nothing is kept. */
+export type SpoolOutcome = "stored" | "duplicate" | "full";
+
+/**
+ * Keeps fills on the local disk while the database is away. What is kept has survived a power cut when the call
+ * returns; a fill that is there is never lost and never twice there.
+ */
+export interface FillSpool {
+  /** Of how many fills; at `capacity` it takes no more. */
+  readonly depth: number;
+  readonly capacity: number;
+  /** When the oldest was kept, by the wall clock, ms; undefined where it is empty. */
+  readonly oldestAt: number | undefined;
+  add(fills: readonly SpooledFill[]): SpoolOutcome;
+  has(market: MarketKey, execution: Execution): boolean;
+  /** In the order of keeping. */
+  oldest(limit: number): readonly SpooledFill[];
+  remove(fills: readonly SpooledFill[]): void;
+  close(): void;
+}
+
 /**
  * Everything durable. All methods throw STORAGE_UNAVAILABLE where the database cannot be asked or its answer is
  * lost. Of the error of a write, `isOutcomeUnknown` says whether it may have happened; then the market must be claimed
@@ -168,8 +196,17 @@ export interface Storage {
   saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale">;
   /** The terms of the order with this exchange id, working or not: late fills name no client id. */
   findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined>;
+  /** How the order stands in the books; undefined where they do not know it. */
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined>;
   /** Those of `executions` that are not stored. */
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]>;
+  /**
+   * Hands over fills that a spool kept: facts, valid whoever owns the market; the owner counts them. Idempotent; those
+   * that are counted already are left out.
+   */
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void>;
+  /** Those handed over that no commit has counted yet, oldest first. */
+  deliveredFills(bot: Bot): Promise<readonly Fill[]>;
   /** Every fill of the bot, in the order of storing. */
   fillsOf(bot: Bot): Promise<readonly Fill[]>;
   tradesOf(bot: Bot): Promise<readonly Trade[]>;

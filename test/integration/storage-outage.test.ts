@@ -8,6 +8,7 @@ import { createStorage } from "../../src/storage/create-storage.ts";
 import { parseDsn } from "../../src/storage/dsn.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { partFillRecords, sampleBot, sampleIntent, sampleTerms } from "../contract/storage-samples.ts";
+import { startCutProxy } from "../support/cut-proxy.ts";
 import type { DatabaseServer } from "../support/servers/database-server.ts";
 import { startMariadb } from "../support/servers/mariadb.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
@@ -130,6 +131,33 @@ function describeOutages(program: ServerProgram, start: () => Promise<DatabaseSe
       claim = await storage.claim(bot.market, "me");
       expect(claim.epoch).toBe(2);
       expect((await storage.loadLedger(bot)).working).toHaveLength(1);
+    });
+
+    it("takes a COMMIT whose answer is lost leaves its outcome unknown; who claims anew reads it", async () => {
+      const proxy = await startCutProxy(server.port);
+      const cut = await createStorage(parseDsn(dsn.replace(/:\d+\//, `:${proxy.port}/`)), {
+        limitMs: LIMIT_MS,
+      });
+      const records = partFillRecords(sampleTerms(bot, 1), "t1");
+      claim = await cut.claim(bot.market, "me");
+
+      proxy.cutAfter("commit");
+      const failure = await cut.commit(claim, bot, records).catch((error: unknown) => error);
+
+      expect(failure).toMatchObject({ code: "STORAGE_UNAVAILABLE", isOutcomeUnknown: true });
+      claim = await cut.claim(bot.market, "me");
+      expect((await cut.fillsOf(bot)).map(({ tradeId }) => tradeId)).toEqual(["t1"]);
+      expect(await cut.commit(claim, bot, records)).toBe("duplicate");
+
+      proxy.cutAfter("insert into");
+      expect(
+        await cut.insertIntent(claim, bot, sampleIntent(bot, 2)).catch((error: unknown) => error),
+      ).toMatchObject({
+        code: "STORAGE_UNAVAILABLE",
+        isOutcomeUnknown: true,
+      });
+      await cut.close();
+      await proxy.close();
     });
 
     it("is not the first of the address's hosts is found behind those that do not answer", async () => {

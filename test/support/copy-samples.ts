@@ -113,7 +113,9 @@ function fill(database: Database.Database, random: () => number, { bots, orders,
       trade_id: String(order),
     };
     const fee = { fee_asset: "USDT", liquidity: "maker", exchange_order_id: String(1_000_000 + order) };
-    insert("fills", { ...market, side, client_order_id: id, bot_code, ...fee, seq: order });
+    const fill = { ...market, side, client_order_id: id, bot_code, ...fee };
+    if (order % 35 === 0) insert("delivered_fills", fill);
+    else insert("fills", { ...fill, seq: order });
   }
   for (let trade = 0; trade < trades; trade++) {
     insert("trades", { bot_code: codes[trade % bots] as string, slot: trade, part: 0, origin: "grid" });

@@ -5,7 +5,7 @@ import { ZERO_MONEY, formatMoney } from "../../domain/amounts.ts";
 import { formatDecimal } from "../../domain/decimal.ts";
 import type { Candles } from "../../venue/market/candles.ts";
 import type { ClientIdRule, FeeAsset, SelfTradeMode } from "../../venue/matching/commands.ts";
-import type { CrowdOptions } from "./crowd.ts";
+import type { CrowdOptions } from "../../venue/market/crowd.ts";
 import type { MarketDescription } from "./journal-format.ts";
 import type { SimSymbol } from "./sim-market.ts";
 import { DEFAULT_REVERSION } from "./sim-market.ts";

@@ -8,8 +8,8 @@ import type { FillRule, PlaceCommand, Portion } from "../../venue/matching/comma
 import type { VenueEvent, VenueOptions } from "../../venue/matching/commands.ts";
 import { Venue } from "../../venue/matching/venue.ts";
 import type { CancelOutcome, CancelRequest, OrderRequest, PlaceOutcome } from "../exchange.ts";
-import type { CrowdOptions } from "./crowd.ts";
-import { Crowd, crowdAccounts } from "./crowd.ts";
+import type { CrowdOptions } from "../../venue/market/crowd.ts";
+import { Crowd, crowdAccounts } from "../../venue/market/crowd.ts";
 import type { FaultDice } from "./fault-dice.ts";
 import type { Journal } from "./journal.ts";
 import type { CancelRecord, JournalRecord, JournalStamp, PlaceRecord } from "./journal-format.ts";
@@ -218,6 +218,7 @@ export class SimWorld {
 
   #movePrice({ symbol, price }: Point, at: Instant, portion?: Portion): void {
     const fill = this.#options.fillRules.get(symbol) ?? "touch";
+    this.#faults?.noteMove(symbol, price);
     this.#venue.movePrice(symbol, price, at, fill, portion);
     this.#crowd?.act(symbol, price, fill, this.position, at);
   }

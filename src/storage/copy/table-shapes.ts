@@ -126,6 +126,25 @@ const SHAPES: Shapes = {
     },
     key: ["exchange", "account", "symbol", "trade_id", "side"],
   },
+  delivered_fills: {
+    columns: {
+      exchange: "text",
+      account: "text",
+      symbol: "text",
+      trade_id: "text",
+      side: "text",
+      client_order_id: "text",
+      bot_code: "text",
+      price: "amount",
+      quantity: "amount",
+      fee: "amount",
+      fee_asset: "text",
+      liquidity: "text",
+      exchange_order_id: "text",
+      at: "integer",
+    },
+    key: ["exchange", "account", "symbol", "trade_id", "side"],
+  },
   trades: {
     columns: {
       bot_code: "text",

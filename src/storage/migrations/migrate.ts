@@ -8,6 +8,7 @@ import type { DialectTraits } from "../dialect.ts";
 import type { Schema } from "../schema.ts";
 import { initial } from "./0001-initial.ts";
 import { dailyTotals } from "./0002-daily-totals.ts";
+import { deliveredFills } from "./0003-delivered-fills.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly {
 }[] = [
   { name: "0001-initial", create: initial },
   { name: "0002-daily-totals", create: dailyTotals },
+  { name: "0003-delivered-fills", create: deliveredFills },
 ];
 
 /** The version of the schema that this code works with. */

@@ -1,5 +1,5 @@
 /** What a venue is asked and told: commands, their results, events and options. */
-import type { PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant, Side } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
@@ -80,6 +80,8 @@ export interface VenueOptions {
   readonly selfTrade?: SelfTradeMode;
   /** `quote` unless given. `base`: a buy's fee is taken out of what it buys, as real spot exchanges do. */
   readonly feeAsset?: FeeAsset;
+  /** Fees are whole multiples of it, rounded up; the finest there is unless given. */
+  readonly feeStep?: Money;
   /** By symbol: what an order must keep besides the instrument's own minimums. */
   readonly filters?: ReadonlyMap<string, Filters>;
   /** `unlimited` unless given: whether the market itself trades with whom its price crosses, or only accounts do. */

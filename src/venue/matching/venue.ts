@@ -1,6 +1,6 @@
 /** The exchange core: accounts, orders, matching and fees. Deterministic; time is an argument, there is no I/O. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { ZERO_LOTS, ZERO_MONEY, subtractLots } from "../../domain/amounts.ts";
+import { ZERO_LOTS, ZERO_MONEY, money, subtractLots } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
@@ -10,15 +10,18 @@ import type { Instrument } from "../../domain/instrument.ts";
 import { fundsNeeded, lockPerLotOf, refusalOf, refused } from "./admission.ts";
 import type { CancelCommand, CancelResult, FillRule, PlaceCommand, PlaceResult } from "./commands.ts";
 import type { Portion, VenueOptions } from "./commands.ts";
+import { NO_SLOT } from "./book.ts";
 import type { AssetBalance } from "./ledger.ts";
 import { Ledger } from "./ledger.ts";
-import type { Market } from "./market.ts";
-import { assetSpent, createMarket, crossedOrders, historyOf, rest } from "./market.ts";
+import type { FeeRule, Market, PriceLevel, Trader } from "./market.ts";
+import { assetSpent, createMarket, crossedOrders, rest, traderOf } from "./market.ts";
 import type { OrderHistory, OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
-import { planTake, takesAll } from "./plan-take.ts";
+import { planTake } from "./plan-take.ts";
 import { Settlement } from "./settlement.ts";
+import type { VenueState } from "./venue-state.ts";
+import { restoreMarket, stateOfMarket } from "./venue-state.ts";
 
 /** Commands and reads of one exchange. Its time is the latest that it was told and never runs backwards. */
 export class Venue {
@@ -26,16 +29,18 @@ export class Venue {
   readonly #markets = new Map<string, Market>();
   readonly #ledger = new Ledger();
   readonly #settlement: Settlement;
+  readonly #fees: FeeRule;
   #now: Instant = instant(0);
   #lastOrderId = 0;
 
   constructor(options: VenueOptions) {
-    const { instruments, filters, forgotten = new Set(), listen = () => undefined } = options;
+    const { instruments, filters, feeAsset = "quote", feeStep = money(1n), listen } = options;
     this.#options = options;
-    this.#settlement = new Settlement(this.#ledger, options.feeAsset ?? "quote", listen);
+    this.#fees = { asset: feeAsset, step: feeStep };
+    this.#settlement = new Settlement(this.#fees, listen);
     for (const instrument of instruments) {
       const { symbol } = instrument;
-      this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}, forgotten));
+      this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}));
     }
   }
 
@@ -45,16 +50,16 @@ export class Venue {
   }
 
   deposit(account: string, asset: string, amount: Money): void {
-    this.#ledger.credit(account, asset, amount);
+    this.#ledger.wallet(account).credit(asset, amount);
   }
 
   place(command: PlaceCommand, now: Instant): PlaceResult {
     const judged = this.#judge(command, now);
     if ("refusal" in judged) return judged.refusal;
-    const { market, lockPerLot, take } = judged;
-    const order = this.#accept(market, command, lockPerLot);
+    const { market, trader, lockPerLot, take } = judged;
+    const order = this.#accept(market, trader, command, lockPerLot);
     const { timeInForce = "GTC" } = command;
-    if (timeInForce !== "FOK" || takesAll(take, order.quantity)) {
+    if (timeInForce !== "FOK" || take.quantity === order.quantity) {
       for (const own of take.ownMakers) this.#settlement.end(market, own, "expired");
       for (const { maker, price, quantity } of take.parts) {
         this.#settlement.trade(market, order, maker, price, quantity, this.#now);
@@ -76,7 +81,7 @@ export class Venue {
     this.#tell(now);
     if (this.#now > command.validUntil) return { kind: "expired" };
     const market = this.#markets.get(command.symbol);
-    const order = market?.histories.get(command.account)?.byExchangeId(command.exchangeOrderId);
+    const order = market?.traders.get(command.account)?.history.byExchangeId(command.exchangeOrderId);
     if (!market || order?.status !== "open") return { kind: "not_found" };
     this.#settlement.end(market, order, "canceled");
     return { kind: "canceled", executed: order.executed };
@@ -107,8 +112,8 @@ export class Venue {
   ): void {
     this.#tell(at);
     const market = this.#market(symbol);
-    const order = historyOf(market, account).byExchangeId(exchangeOrderId);
-    invariant(order?.resting !== undefined, `order ${exchangeOrderId} does not rest`);
+    const order = this.#trader(market, account).history.byExchangeId(exchangeOrderId);
+    invariant(order !== undefined && order.slot !== NO_SLOT, `order ${exchangeOrderId} does not rest`);
     this.#settlement.trade(market, undefined, order, order.price, quantity, this.#now);
   }
 
@@ -123,7 +128,37 @@ export class Venue {
 
   /** The limit of the best resting order: the highest of the buys, the lowest of the sells. */
   bestPrice(symbol: string, isBuy: boolean): PriceTicks | undefined {
-    return this.#market(symbol).book.best(isBuy)?.owner.price;
+    const side = this.#market(symbol).book.side(isBuy);
+    const best = side.first();
+    return best === NO_SLOT ? undefined : (side.price(best) as PriceTicks);
+  }
+
+  /** The `most` best prices of one side with all that rests there, best first. */
+  levels(symbol: string, isBuy: boolean, most: number): readonly PriceLevel[] {
+    return this.#market(symbol).book.side(isBuy).levels(most) as readonly PriceLevel[];
+  }
+
+  /** Everything that a venue of the same options needs to go on as this one. */
+  state(): VenueState {
+    return {
+      now: this.#now,
+      lastOrderId: this.#lastOrderId,
+      trades: this.trades,
+      balances: this.#ledger.entries(),
+      markets: [...this.#markets.values()].map(stateOfMarket),
+    };
+  }
+
+  /** Goes on from `state`; for a venue in which nobody has ordered anything yet. */
+  restore(state: VenueState): void {
+    this.#now = state.now;
+    this.#lastOrderId = state.lastOrderId;
+    this.#settlement.resume(state.trades);
+    for (const { account, ...balance } of state.balances) this.#ledger.wallet(account).set(balance);
+    for (const stored of state.markets) {
+      const market = this.#market(stored.symbol);
+      restoreMarket(market, stored, (account) => this.#trader(market, account));
+    }
   }
 
   /** The newest order with this client id, open or closed. */
@@ -167,7 +202,11 @@ export class Venue {
   }
 
   #history(account: string, symbol: string): OrderHistory {
-    return historyOf(this.#market(symbol), account);
+    return this.#trader(this.#market(symbol), account).history;
+  }
+
+  #trader(market: Market, account: string): Trader {
+    return traderOf(market, account, this.#ledger, this.#options.forgotten ?? NOBODY);
   }
 
   /** Decides about an order without doing anything. */
@@ -177,20 +216,21 @@ export class Venue {
     if (!market) return { refusal: refused("invalid_order", `no market ${command.symbol}`) };
     if (this.#now > command.validUntil)
       return { refusal: refused("expired", "the request came after its time") };
-    const history = historyOf(market, command.account);
-    if (this.#isDuplicate(history, command.id)) return { refusal: { kind: "duplicate" } };
+    const trader = this.#trader(market, command.account);
+    if (this.#isDuplicate(trader.history, command.id)) return { refusal: { kind: "duplicate" } };
     const { depth, selfTrade = "expire_maker" } = this.#options;
     const marketPrice = depth === "book" ? undefined : market.price?.price;
-    const take = planTake(market.book, marketPrice, command, selfTrade);
-    const refusal = refusalOf(market, command, take, history.open);
+    const makers = market.book.side(command.side === "sell");
+    const take = planTake(makers, marketPrice, trader, command, selfTrade);
+    const refusal = refusalOf(market, command, take, trader.history.open);
     if (refusal) return { refusal };
-    const lockPerLot = lockPerLotOf(market.instrument, command);
+    const lockPerLot = lockPerLotOf(market.instrument, command, this.#fees);
     const spent = assetSpent(market.instrument, command.side);
-    const needed = fundsNeeded(market.instrument, command, take, lockPerLot);
-    if (needed > this.#ledger.free(command.account, spent)) {
+    const needed = fundsNeeded(market.instrument, command, take, lockPerLot, this.#fees);
+    if (needed > trader.wallet.free(spent)) {
       return { refusal: refused("insufficient_funds", `not enough ${spent}`) };
     }
-    return { market, lockPerLot, take };
+    return { market, trader, lockPerLot, take };
   }
 
   #isDuplicate(history: OrderHistory, id: ClientOrderId | undefined): boolean {
@@ -200,11 +240,11 @@ export class Venue {
     return newest !== undefined && (clientIdRule === "unique for ever" || newest.status === "open");
   }
 
-  #accept(market: Market, command: PlaceCommand, lockPerLot: Money): VenueOrder {
-    const { account, id, side, type, price, quantity } = command;
+  #accept(market: Market, trader: Trader, command: PlaceCommand, lockPerLot: Money): VenueOrder {
+    const { id, side, type, price, quantity } = command;
     this.#lastOrderId += 1;
     const order: VenueOrder = {
-      account,
+      trader,
       id,
       exchangeOrderId: String(this.#lastOrderId),
       side,
@@ -216,7 +256,7 @@ export class Venue {
       status: "open",
       createdAt: this.#now,
       lockPerLot,
-      resting: undefined,
+      slot: NO_SLOT,
     };
     this.#settlement.open(market, order);
     return order;
@@ -232,4 +272,11 @@ export class Venue {
 
 type Judged =
   | { readonly refusal: PlaceResult }
-  | { readonly market: Market; readonly lockPerLot: Money; readonly take: Take };
+  | {
+      readonly market: Market;
+      readonly trader: Trader;
+      readonly lockPerLot: Money;
+      readonly take: Take<VenueOrder>;
+    };
+
+const NOBODY: ReadonlySet<string> = new Set();

@@ -69,6 +69,7 @@ describe("parseConfig", () => {
         max_open_conns: 10,
         max_idle_conns: 10,
         conn_max_lifetime: 3600,
+        spool_capacity: 100_000,
       },
       distributed_lock: { enabled: true, type: "memory", prefix: "quantmesh:lock:", default_ttl: 30 },
       instance: { id: "quantmesh-1" },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { JsonSchema } from "../../../src/config/json-schema.ts";
 import { configJsonSchema } from "../../../src/config/json-schema.ts";
-import type { CrowdOptions } from "../../../src/exchange/sim/crowd.ts";
+import type { CrowdOptions } from "../../../src/venue/market/crowd.ts";
 import type { FaultOptions } from "../../../src/exchange/sim/faults.ts";
 
 /** Paths of all fields below `schema`, with their schemas. */

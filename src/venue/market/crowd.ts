@@ -5,9 +5,9 @@ import { divideUp } from "../../domain/decimal.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Instant, Side } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
-import { createRandom, seedOf, wholeBetween } from "../../venue/market/random.ts";
-import type { FillRule } from "../../venue/matching/commands.ts";
-import type { Venue } from "../../venue/matching/venue.ts";
+import { createRandom, seedOf, wholeBetween } from "./random.ts";
+import type { FillRule } from "../matching/commands.ts";
+import type { Venue } from "../matching/venue.ts";
 
 /** All whole numbers. A market with a crowd has the depth of its book, one without has unlimited depth. */
 export interface CrowdOptions {
@@ -59,7 +59,14 @@ export function crowdAccounts({ users }: Required<CrowdOptions>): readonly strin
   return Array.from({ length: users }, (_, index) => `crowd ${index + 1}`);
 }
 
-interface RestingOrder {
+/** What the users remember of one symbol. */
+export interface CrowdState {
+  readonly symbol: string;
+  readonly points: number;
+  readonly resting: readonly RestingOrder[];
+}
+
+export interface RestingOrder {
   readonly account: string;
   readonly exchangeOrderId: string;
   readonly side: Side;
@@ -94,6 +101,22 @@ export class Crowd {
       for (const account of this.#accounts) {
         for (const asset of [instrument.base, instrument.quote]) venue.deposit(account, asset, WEALTH);
       }
+    }
+  }
+
+  state(): readonly CrowdState[] {
+    return [...this.#places].map(([symbol, { points, resting }]) => ({
+      symbol,
+      points,
+      resting: [...resting],
+    }));
+  }
+
+  /** Goes on from `state`, in a venue that did so too. */
+  restore(state: readonly CrowdState[]): void {
+    for (const { symbol, points, resting } of state) {
+      const place = this.#places.get(symbol);
+      if (place) Object.assign(place, { points, resting: [...resting] });
     }
   }
 

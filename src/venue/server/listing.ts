@@ -1,0 +1,88 @@
+/** A symbol as Binance lists it: its name without a slash, and numbers as text with eight decimals. */
+import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
+import { priceTicks, quantityLots } from "../../domain/amounts.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
+import type { Instrument } from "../../domain/instrument.ts";
+import type { Filters } from "../matching/filters.ts";
+import { filterFailure, illegalCharacters, tooPrecise } from "./api-error.ts";
+import type { VenueSymbol } from "./options.ts";
+
+export const DECIMALS = 8;
+const UNITS = 100_000_000;
+/** Units of 1e-18 in one of 1e-8. */
+export const STEP = 10n ** 10n;
+const DECIMAL_RANGE = "^([0-9]{1,20})(\\.[0-9]{1,20})?$";
+
+export interface Listing {
+  /** `BTCUSDT`. */
+  readonly id: string;
+  /** `btcusdt`, as streams name it. */
+  readonly stream: string;
+  readonly symbol: string;
+  readonly instrument: Instrument;
+  readonly filters: Required<Filters>;
+  /** The tick and the lot in units of 1e-8. */
+  readonly tick: number;
+  readonly lot: number;
+}
+
+/** Throws CONFIG_INVALID where the symbol does not fit into eight decimals. */
+export function listingOf({ instrument, filters }: VenueSymbol): Listing {
+  const { symbol, base, quote, tickSize, lotSize, notionalUnit } = instrument;
+  for (const size of [tickSize, lotSize, notionalUnit]) {
+    if (size % STEP === 0n) continue;
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `venue symbol ${symbol}: tick size, lot size and their product must be multiples of 0.00000001`,
+    );
+  }
+  const id = `${base}${quote}`.toUpperCase();
+  const [tick, lot] = [Number(tickSize / STEP), Number(lotSize / STEP)];
+  return { id, stream: id.toLowerCase(), symbol, instrument, filters, tick, lot };
+}
+
+export function priceText({ tick }: Listing, price: PriceTicks): string {
+  return unitsText(price * tick);
+}
+
+export function quantityText({ lot }: Listing, quantity: QuantityLots): string {
+  return unitsText(quantity * lot);
+}
+
+/** What is finer than eight decimals is cut off; the venue itself never makes any. */
+export function moneyText(amount: Money): string {
+  const units = amount / STEP;
+  if (units <= BigInt(Number.MAX_SAFE_INTEGER)) return unitsText(Number(units));
+  const digits = units.toString();
+  return `${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`;
+}
+
+function unitsText(units: number): string {
+  if (!Number.isSafeInteger(units)) return moneyText((BigInt(units) * STEP) as Money);
+  const whole = Math.floor(units / UNITS);
+  return `${whole}.${String(units - whole * UNITS).padStart(DECIMALS, "0")}`;
+}
+
+/** Decimal text → ticks; throws the refusal of Binance's PRICE_FILTER. */
+export function readPrice(listing: Listing, text: string): PriceTicks {
+  const ticks = readUnits("price", text) / listing.tick;
+  if (!Number.isSafeInteger(ticks) || ticks <= 0) throw filterFailure("PRICE_FILTER");
+  return priceTicks(ticks);
+}
+
+/** Decimal text → lots; throws the refusal of Binance's LOT_SIZE. */
+export function readQuantity(listing: Listing, text: string, name = "quantity"): QuantityLots {
+  const lots = readUnits(name, text) / listing.lot;
+  if (!Number.isSafeInteger(lots) || lots <= 0) throw filterFailure("LOT_SIZE");
+  return quantityLots(lots);
+}
+
+/** Units of 1e-8; infinity where they are more than a number can hold exactly. */
+function readUnits(name: string, text: string): number {
+  const match = /^(\d{1,20})(?:\.(\d{1,20}))?$/.exec(text);
+  if (!match) throw illegalCharacters(name, DECIMAL_RANGE);
+  const fraction = match[2] ?? "";
+  if (/[1-9]/.test(fraction.slice(DECIMALS))) throw tooPrecise(name);
+  const units = Number((match[1] ?? "0") + fraction.slice(0, DECIMALS).padEnd(DECIMALS, "0"));
+  return Number.isSafeInteger(units) ? units : Number.POSITIVE_INFINITY;
+}

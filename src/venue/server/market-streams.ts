@@ -1,0 +1,189 @@
+/** The public streams: who listens to what, and when they are told. */
+import type { WebSocket } from "ws";
+import type { Instant } from "../../domain/ids.ts";
+import type { TapeTrade } from "./market-data.ts";
+import type { Floor } from "./route.ts";
+import type { StreamConnection } from "./stream-connection.ts";
+import type { TopicKind } from "./stream-topics.ts";
+import { topicOf } from "./stream-topics.ts";
+import type { Happening } from "./venue-world.ts";
+
+interface Subscriber {
+  readonly connection: StreamConnection;
+  /** Whether messages are wrapped with the name of their stream. */
+  readonly isCombined: boolean;
+}
+
+/** One named stream that somebody listens to. */
+interface Topic {
+  readonly name: string;
+  readonly says: TopicKind;
+  readonly subscribers: Set<Subscriber>;
+}
+
+/** As many streams as Binance lets one connection have. */
+const MOST_STREAMS = 1_024;
+const TICK_MS = 100;
+
+export class MarketStreams {
+  readonly #floor: Floor;
+  readonly #now: () => Instant;
+  readonly #whenDurable: (run: () => void) => void;
+  readonly #topics = new Map<string, Topic>();
+  /** The live ones among them, by symbol. */
+  readonly #live = new Map<string, Set<Topic>>();
+  readonly #timer: NodeJS.Timeout;
+  #ticks = 0;
+
+  constructor(floor: Floor, now: () => Instant, whenDurable: (run: () => void) => void) {
+    this.#floor = floor;
+    this.#now = now;
+    this.#whenDurable = whenDurable;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  accept(socket: WebSocket, connection: StreamConnection, url: string): void {
+    const { names, isCombined } = namesIn(url);
+    const subscriber = { connection, isCombined };
+    const mine = new Map<string, Topic>();
+    const subscribe = (name: string): boolean => {
+      const topic = this.#topic(name);
+      if (!topic) return false;
+      topic.subscribers.add(subscriber);
+      mine.set(name, topic);
+      return true;
+    };
+    const unsubscribe = (name: string): void => {
+      const topic = mine.get(name);
+      mine.delete(name);
+      topic?.subscribers.delete(subscriber);
+      if (topic?.subscribers.size === 0) this.#drop(topic);
+    };
+    names.slice(0, MOST_STREAMS).forEach(subscribe);
+    socket.on("close", () => [...mine.keys()].forEach(unsubscribe));
+    socket.on("message", (data: Buffer) => {
+      connection.answer(answerTo(data.toString(), mine, subscribe, unsubscribe));
+    });
+  }
+
+  /** The messages of a command, ready to be told; undefined where nobody listens. */
+  prepare({ command }: Happening, trades: readonly TapeTrade[]): (() => void) | undefined {
+    if (this.#live.size === 0 || command.kind === "deposit") return undefined;
+    const topics = this.#live.get(command.symbol);
+    if (!topics) return undefined;
+    const prepared: (readonly [Topic, readonly string[]])[] = [];
+    for (const topic of topics) {
+      const messages = topic.says.kind === "live" ? topic.says.messages(trades, command.time) : [];
+      if (messages.length > 0) prepared.push([topic, messages]);
+    }
+    if (prepared.length === 0) return undefined;
+    return () => {
+      for (const [topic, messages] of prepared) for (const message of messages) tell(topic, message);
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#topics.clear();
+    this.#live.clear();
+  }
+
+  #topic(name: string): Topic | undefined {
+    const known = this.#topics.get(name);
+    if (known) return known;
+    const says = topicOf(this.#floor, name);
+    if (!says) return undefined;
+    const topic: Topic = { name, says, subscribers: new Set() };
+    this.#topics.set(name, topic);
+    if (says.kind === "live") {
+      const { symbol } = says.listing;
+      this.#live.set(symbol, (this.#live.get(symbol) ?? new Set()).add(topic));
+    }
+    return topic;
+  }
+
+  #drop(topic: Topic): void {
+    this.#topics.delete(topic.name);
+    if (topic.says.kind !== "live") return;
+    const { symbol } = topic.says.listing;
+    const live = this.#live.get(symbol);
+    live?.delete(topic);
+    if (live?.size === 0) this.#live.delete(symbol);
+  }
+
+  #tick(): void {
+    this.#ticks += 1;
+    const isSecond = (this.#ticks * TICK_MS) % 1_000 === 0;
+    const now = this.#now();
+    for (const topic of this.#topics.values()) {
+      const { says } = topic;
+      if (says.kind === "live" || !(says.periodMs === TICK_MS || isSecond)) continue;
+      const message = says.message(now);
+      if (message !== undefined) this.#whenDurable(() => tell(topic, message));
+    }
+  }
+}
+
+function tell({ name, subscribers }: Topic, message: string): void {
+  const wrapped = `{"stream":"${name}","data":${message}}`;
+  for (const { connection, isCombined } of subscribers) connection.tell(isCombined ? wrapped : message);
+}
+
+/** `/ws/<name>/<name>` and `/stream?streams=<name>/<name>`; other parts of the path name a connection only. */
+function namesIn(url: string): { readonly names: readonly string[]; readonly isCombined: boolean } {
+  const [path = "/", query = ""] = url.split("?");
+  const streams = new URLSearchParams(query).get("streams");
+  const texts = streams === null ? path.split("/").slice(2) : streams.split("/");
+  return { names: texts.filter((text) => text.includes("@")), isCombined: /^\/stream\/?$/.test(path) };
+}
+
+function answerTo(
+  text: string,
+  mine: ReadonlyMap<string, Topic>,
+  subscribe: (name: string) => boolean,
+  unsubscribe: (name: string) => void,
+): string {
+  const request = readRequest(text);
+  if ("error" in request) return request.error;
+  const { id, method, names } = request;
+  const done = `{"result":null,"id":${id}}`;
+  switch (method) {
+    case "LIST_SUBSCRIPTIONS":
+      return `{"result":${JSON.stringify([...mine.keys()])},"id":${id}}`;
+    case "SUBSCRIBE":
+      if (mine.size + names.length > MOST_STREAMS) return errorText("Invalid request: too many streams", id);
+      return names.every(subscribe) ? done : errorText("Invalid request: invalid stream", id);
+    case "UNSUBSCRIBE":
+      names.forEach(unsubscribe);
+      return done;
+    default:
+      return errorText("Invalid request: unknown variant", id);
+  }
+}
+
+function errorText(message: string, id: string, code = 2): string {
+  return `{"error":{"code":${code},"msg":"${message}"},"id":${id}}`;
+}
+
+interface StreamRequest {
+  /** As JSON. */
+  readonly id: string;
+  readonly method: unknown;
+  readonly names: readonly string[];
+}
+
+function readRequest(text: string): StreamRequest | { readonly error: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { error: errorText("Invalid JSON", "null", 3) };
+  }
+  if (typeof value !== "object" || value === null) return { error: errorText("Invalid request", "null") };
+  const { id, method, params = [] } = value as Readonly<Record<string, unknown>>;
+  const idText = JSON.stringify(id ?? null);
+  if (!Array.isArray(params) || !params.every((name): name is string => typeof name === "string")) {
+    return { error: errorText("Invalid request: params must be a list of names", idText) };
+  }
+  return { id: idText, method, names: params };
+}

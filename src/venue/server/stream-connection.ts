@@ -1,0 +1,63 @@
+/** One WebSocket client: answers come as they are, events pass the fault switches. */
+import type { WebSocket } from "ws";
+import type { Faults } from "./faults.ts";
+
+/** A client that reads this slowly is cut off: it would hold the whole venue's memory. */
+const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+export class StreamConnection {
+  readonly #socket: WebSocket;
+  readonly #stream: "user" | "market";
+  readonly #faults: Faults;
+  #silentUntil = 0;
+  /** A message that waits for the one after it. */
+  #heldBack: string | undefined = undefined;
+
+  constructor(socket: WebSocket, stream: "user" | "market", faults: Faults) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#faults = faults;
+  }
+
+  /** The answer to a request. */
+  answer(text: string): void {
+    this.#send(text);
+  }
+
+  /** Something happened. */
+  tell(text: string): void {
+    if (this.#silentUntil > 0 && performance.now() < this.#silentUntil) return;
+    const fault = this.#faults.ofMessage(this.#stream);
+    switch (fault?.kind) {
+      case "stream_disconnect":
+        return this.#socket.terminate();
+      case "stream_silence":
+        this.#silentUntil = performance.now() + fault.delayMs;
+        return;
+      case "missing_event":
+        return;
+      case "reordered_event":
+        if (this.#heldBack === undefined) {
+          this.#heldBack = text;
+          return;
+        }
+        break;
+      case "duplicate_event":
+        this.#send(text);
+        break;
+      case undefined:
+        break;
+    }
+    this.#send(text);
+    if (this.#heldBack === undefined) return;
+    const late = this.#heldBack;
+    this.#heldBack = undefined;
+    this.#send(late);
+  }
+
+  #send(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > MOST_BUFFERED_BYTES) return this.#socket.terminate();
+    this.#socket.send(text);
+  }
+}
