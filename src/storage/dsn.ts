@@ -1,4 +1,5 @@
 /** Where a database is: the text of `database.dsn`, in its several forms, to a checked address. */
+import { isIP } from "node:net";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { TlsMode } from "./dsn-options.ts";
 import { readOptions } from "./dsn-options.ts";
@@ -172,9 +173,16 @@ function server(type: "postgres" | "mysql", parts: ServerParts): ServerAddress {
   const { tls, searchPath } = readOptions(type, parts.options);
   if (parts.user === "") throw invalid("the user is missing");
   if (parts.database === "") throw invalid("the name of the database is missing");
+  const hosts = parts.hosts.split(",").map((text) => parseHost(text.trim(), DEFAULT_PORTS[type]));
+  // mysql2 would compare the certificate of an address with "localhost".
+  if (type === "mysql" && tls.verify === "full" && hosts.some(({ host }) => isIP(host) !== 0)) {
+    throw invalid(
+      "tls=true needs the host's name, as its certificate has it, not its address; or use tls=verify-ca",
+    );
+  }
   return {
     type,
-    hosts: parts.hosts.split(",").map((text) => parseHost(text.trim(), DEFAULT_PORTS[type])),
+    hosts,
     user: parts.user,
     password: new Secret(parts.password),
     database: parts.database,

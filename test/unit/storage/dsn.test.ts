@@ -134,6 +134,7 @@ describe("parseDsn", () => {
       undefined,
       'tls must be false, skip-verify, verify-ca or true, not "custom"',
     ],
+    ["u:canary@tcp(10.0.0.1)/d?tls=true", undefined, "tls=true needs the host's name"],
     ["file:canary.db?mode=ro", undefined, 'options after "?" have no effect on SQLite'],
   ])("refuses %s (as %s), without repeating it", (dsn, type, reason) => {
     let thrown: unknown;
