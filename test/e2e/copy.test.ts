@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -9,12 +10,15 @@ import type { TableComparison } from "../../src/storage/copy/verify-databases.ts
 import { SCHEMA_VERSION } from "../../src/storage/migrations/migrate.ts";
 import { endCommands, runCommand, startCommand } from "../support/command.ts";
 import { makeSampleDatabase, rowsOf } from "../support/copy-samples.ts";
-import { freshSeed, scaled, seededRandom } from "../support/scale.ts";
+import { IS_FULL, freshSeed, scaled, seededRandom } from "../support/scale.ts";
 import type { DatabaseServer } from "../support/servers/database-server.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import { describeWithServers } from "../support/servers/private-server.ts";
 
+/** Of orders, and of trades. */
+const ROWS = 60_000;
 const NEWEST = SCHEMA_VERSION;
+const COPY = ["db", "copy", "--from", "source.db", "--to"] as const;
 const FAILED = 1;
 const WRONG = 2;
 const SECRET = "s3cret-word";
@@ -24,7 +28,7 @@ let cwd: string;
 beforeAll(async () => {
   console.log(`copy seed ${seed}`);
   cwd = mkdtempSync(join(tmpdir(), "quantmesh-copy-e2e-"));
-  await makeSampleDatabase(join(cwd, "source.db"), seed, { bots: 5, orders: 40_000, trades: 40_000 });
+  await makeSampleDatabase(join(cwd, "source.db"), seed, { bots: 5, orders: ROWS, trades: ROWS });
 });
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 afterEach(endCommands);
@@ -52,39 +56,44 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
     expect(first).toMatchObject({ code: 0, stderr: "" });
     const whole = JSON.parse(first.stdout) as JsonReport;
     const wholeMs = (whole.copySeconds + whole.verifySeconds) * 1000;
-    let kills = 0;
     const stages = new Map<string, number>();
-    while (kills < scaled(20)) {
+    const killed = async (dsn: string, moment: (dsn: string) => Promise<void>): Promise<void> => {
+      const command = startCommand([...COPY, dsn, "--resume"], { cwd });
+      const { signal } = await Promise.race([
+        moment(dsn).then(() => {
+          command.kill("SIGKILL");
+          return command.ended;
+        }),
+        command.ended,
+      ]);
+      const stage = signal === "SIGKILL" ? await stageOf(dsn) : "only after its end";
+      stages.set(stage, (stages.get(stage) ?? 0) + 1);
+    };
+    const afterRows = (dsn: string): Promise<void> => rowsLoaded(dsn, random() * 2 * ROWS);
+    const afterTime = async (dsn: string): Promise<void> => {
+      await copyBegins(dsn);
+      await delay(random() * wholeMs);
+    };
+    for (let target = 0; target < scaled(20); target++) {
       const dsn = await postgres.createDatabase();
-      const args = ["db", "copy", "--from", "source.db", "--to", dsn, "--resume", "--json"];
-      let report: JsonReport | undefined;
-      // Each target is killed on until a run comes to its end.
-      while (!report) {
-        const command = startCommand(args, { cwd });
-        // Counted from the copy's first connection: to start Node takes as long as to copy.
-        await Promise.race([copyBegins(dsn), command.ended]);
-        const timer = setTimeout(() => command.kill("SIGKILL"), random() * wholeMs);
-        const end = await command.ended;
-        clearTimeout(timer);
-        expect(end.stderr).toBe("");
-        if (end.signal === "SIGKILL") {
-          kills++;
-          const stage = await stageOf(dsn);
-          stages.set(stage, (stages.get(stage) ?? 0) + 1);
-          continue;
-        }
-        expect(end.code).toBe(0);
-        report = JSON.parse(end.stdout) as JsonReport;
+
+      await killed(dsn, target % 3 === 2 ? afterTime : afterRows);
+      if (random() < 0.5) await killed(dsn, afterTime);
+      const end = await runCommand([...COPY, dsn, "--resume", "--json"], { cwd });
+
+      // Where the kill came too late the copy is finished: it is a database with rows then, and refused.
+      if (end.code !== WRONG) {
+        expect(end).toMatchObject({ code: 0, stderr: "" });
+        expect((JSON.parse(end.stdout) as JsonReport).isEqual).toBe(true);
       }
-      expect(report.isEqual).toBe(true);
       const verified = await runCommand(["db", "verify", "--from", "source.db", "--to", dsn], { cwd });
       expect(verified).toMatchObject({ code: 0, stderr: "" });
       expect(verified.stdout).toMatch(/\nequal\n$/);
       await postgres.dropDatabase(dsn);
     }
-    console.log(
-      `killed ${kills} times: ${[...stages].map(([stage, count]) => `${stage} ${count}`).join(", ")}`,
-    );
+    console.log(`killed: ${[...stages].map(([stage, count]) => `${stage} ${count}`).join(", ")}`);
+    expect([...stages.keys()]).not.toEqual(["only after its end"]);
+    if (IS_FULL) expect(stages.get("amid the rows")).toBeGreaterThan(0);
   });
 
   it("verify ends with exit code 1 where a row is another", async () => {
@@ -145,24 +154,45 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
 
   async function connect(dsn: string): Promise<pg.Client> {
     const client = new pg.Client(dsn);
+    // A database that is dropped takes its connections along.
+    client.on("error", () => undefined);
     await client.connect();
     return client;
+  }
+
+  /** Resolves once so many rows are durable in the target. */
+  async function rowsLoaded(dsn: string, rows: number): Promise<void> {
+    await copyBegins(dsn);
+    const client = await connect(dsn);
+    try {
+      const deadline = performance.now() + 30_000;
+      while ((await loadedRows(client)) < rows && performance.now() < deadline) await turn();
+    } finally {
+      await client.end();
+    }
   }
 
   /** How far a killed copy has come. */
   async function stageOf(dsn: string): Promise<string> {
     const client = await connect(dsn);
     try {
-      const { rows } = await client.query<{ name: string; value: string }>(
-        "select name, value from unfinished_copy where name in ('orders', 'trades')",
-      );
-      const loaded = rows.reduce((sum, { value }) => sum + Number(value), 0);
-      return loaded === 0 ? "before the first rows" : loaded < 80_000 ? "amid the rows" : "after the rows";
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && error.code === "42P01") return "before the first rows";
-      throw error;
+      const loaded = await loadedRows(client);
+      if (loaded === 0) return "before the first rows";
+      return loaded < 2 * ROWS ? "amid the rows" : "after the rows";
     } finally {
       await client.end();
+    }
+  }
+
+  async function loadedRows(client: pg.Client): Promise<number> {
+    try {
+      const { rows } = await client.query<{ value: string }>(
+        "select value from unfinished_copy where name in ('orders', 'trades')",
+      );
+      return rows.reduce((sum, { value }) => sum + Number(value), 0);
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && error.code === "42P01") return 0;
+      throw error;
     }
   }
 });
@@ -182,7 +212,7 @@ describe("quantmesh db", () => {
       "saved.bak → restored.db: restored\n",
     );
     expect(await quantmesh("status --dsn restored.db")).toMatch(
-      new RegExp(`^restored\\.db: schema version ${NEWEST} of ${NEWEST}\n[^]*orders +40000\n`),
+      new RegExp(`^restored\\.db: schema version ${NEWEST} of ${NEWEST}\n[^]*orders +60000\n`),
     );
     expect(await quantmesh("upgrade --dsn restored.db")).toBe(
       `restored.db: schema version ${NEWEST}, nothing to do\n`,
@@ -198,7 +228,7 @@ describe("quantmesh db", () => {
       rows: { orders: 0 },
     });
     expect(await quantmesh("copy --dry-run --from saved.bak --to restored.db")).toMatch(
-      /^would copy saved\.bak → restored\.db\n[^]*trades +40000\n/,
+      /^would copy saved\.bak → restored\.db\n[^]*trades +60000\n/,
     );
   });
 

@@ -13,6 +13,7 @@ import { TABLES } from "../../src/storage/copy/table-shapes.ts";
 import { createStorage } from "../../src/storage/create-storage.ts";
 import type { DatabaseAddress, SqliteAddress } from "../../src/storage/dsn.ts";
 import { parseDsn } from "../../src/storage/dsn.ts";
+import { holdInstanceLock } from "../../src/storage/instance-lock.ts";
 import { holdProcessLock } from "../../src/storage/process-lock.ts";
 import { makeSampleDatabase, rowsOf } from "../support/copy-samples.ts";
 import { freshSeed } from "../support/scale.ts";
@@ -354,7 +355,7 @@ describeWithServers(["postgres", "mariadbd"], "a copy between database servers",
     expect((await copy(source, parseDsn(dsn))).isEqual).toBe(true);
   });
 
-  it("refuses a server as its source while the claim of an instance has not expired", async () => {
+  it("refuses a server as its source while an instance runs on it alone, or has a claim that has not expired", async () => {
     const dsn = await postgres.createDatabase();
     await copy(source, parseDsn(dsn));
     await postgres.run(
@@ -368,6 +369,12 @@ describeWithServers(["postgres", "mariadbd"], "a copy between database servers",
     });
 
     await postgres.run(["update claims set expires_at = 1"], dsn);
+    const lock = await holdInstanceLock(parseDsn(dsn));
+    await expect(copy(parseDsn(dsn), newFile())).rejects.toMatchObject({
+      code: "ALREADY_RUNNING",
+      message: expect.stringContaining("another quantmesh process is running on postgres database") as string,
+    });
+    lock.release();
     expect((await copy(parseDsn(dsn), newFile())).isEqual).toBe(true);
   });
 

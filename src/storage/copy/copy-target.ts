@@ -9,7 +9,7 @@ import type { TableName, TableShape } from "./table-shapes.ts";
 export const PROGRESS_TABLE = "unfinished_copy";
 
 /** Rows are committed, together with how many there are, each time so much text was loaded. */
-export const COMMIT_BYTES = 8_000_000;
+export const COMMIT_BYTES = 4_000_000;
 
 export type LoadedRows = ReadonlyMap<TableName, number>;
 
