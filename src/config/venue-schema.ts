@@ -116,7 +116,10 @@ export const venueSchema = section({
     ),
   keys: z.array(key).default([]).describe("API keys; their secrets only from the environment."),
   accounts: z
-    .record(text(), z.record(text(), amount()))
+    .record(
+      z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, "must be letters, digits, dots, dashes or underscores"),
+      z.record(z.string().regex(/^[A-Za-z0-9]{1,20}$/, "must be an asset, like USDT"), amount()),
+    )
     .default({ main: { USDT: "100000", BTC: "1", ETH: "10" } })
     .describe("What each account is given at first: asset → amount."),
   symbols: z
