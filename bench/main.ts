@@ -2,9 +2,14 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchCcxt } from "./ccxt.ts";
 import { benchVenue } from "./venue.ts";
 
-const BENCHES: Readonly<Record<string, Bench>> = { backtest: benchBacktest, venue: benchVenue };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  backtest: benchBacktest,
+  ccxt: benchCcxt,
+  venue: benchVenue,
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith("-"));
