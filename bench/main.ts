@@ -3,11 +3,15 @@ import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
 import { benchCcxt } from "./ccxt.ts";
+import { benchMatching } from "./matching.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
 import { benchVenue } from "./venue.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
   ccxt: benchCcxt,
+  matching: benchMatching,
+  "matching-memory": benchMatchingMemory,
   venue: benchVenue,
 };
 

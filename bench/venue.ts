@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseMoney, priceTicks } from "../src/domain/amounts.ts";
+import { parseMoney, priceTicks, quantityLots } from "../src/domain/amounts.ts";
 import { createInstrument } from "../src/domain/instrument.ts";
 import type { Log } from "../src/domain/log.ts";
 import { startVenue } from "../src/venue/server/start-venue.ts";
@@ -71,7 +71,15 @@ async function measureVenue(): Promise<Round> {
           makerFee: "0.001",
           takerFee: "0.001",
         }),
-        filters: {},
+        filters: {
+          minPrice: priceTicks(1),
+          maxPrice: priceTicks(100_000_000),
+          minQuantity: quantityLots(1),
+          maxQuantity: quantityLots(900_000_000),
+          minNotional: parseMoney("5"),
+          maxNotional: parseMoney("9000000"),
+          maxOpenOrders: 10_000_000,
+        },
         fill: "touch",
         source: { kind: "manual", startPrice: priceTicks(6_000_000) },
       },

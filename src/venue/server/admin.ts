@@ -16,6 +16,7 @@ import type { Streams } from "./streams.ts";
 
 export interface AdminOptions {
   readonly floor: Floor;
+  readonly accounts: ReadonlySet<string>;
   readonly gateway: Gateway;
   readonly faults: Faults;
   readonly streams: Streams;
@@ -75,7 +76,10 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
   app.post<{ Body: Body }>("/deposit", async ({ body }) => {
     const amount = parseMoney(textOf(body, "amount"));
     if (amount < 0n) throw wrong("amount must not be below 0");
-    world.deposit(textOf(body, "account"), textOf(body, "asset"), amount, now());
+    const [account, asset] = [textOf(body, "account"), textOf(body, "asset")];
+    if (!options.accounts.has(account)) throw wrong(`there is no account ${account}`);
+    if (!/^[A-Za-z0-9]{1,20}$/.test(asset)) throw wrong("asset must be letters and digits, like USDT");
+    world.deposit(account, asset, amount, now());
     await durable();
     return {};
   });
@@ -98,6 +102,7 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
     options.past.keep(undefined, now());
     return {};
   });
+  // Time never runs backwards: a clock that is set back stands still until the real time is there.
   app.post<{ Body: Body }>("/clock", async ({ body }) => {
     clock.offsetMs = wholeNumber(body, "offset_ms");
     return { time: now() };

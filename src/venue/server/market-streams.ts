@@ -30,8 +30,8 @@ export class MarketStreams {
   readonly #now: () => Instant;
   readonly #whenDurable: (run: () => void) => void;
   readonly #topics = new Map<string, Topic>();
-  /** The live ones among them, by symbol. */
-  readonly #live = new Map<string, Set<Topic>>();
+  /** Those that each command of their symbol concerns. */
+  readonly #watching = new Map<string, Set<Topic>>();
   readonly #timer: NodeJS.Timeout;
   #ticks = 0;
 
@@ -67,13 +67,18 @@ export class MarketStreams {
   }
 
   /** The messages of a command, ready to be told; undefined where nobody listens. */
-  prepare({ command }: Happening, trades: readonly TapeTrade[]): (() => void) | undefined {
-    if (this.#live.size === 0 || command.kind === "deposit") return undefined;
-    const topics = this.#live.get(command.symbol);
+  prepare(happening: Happening, trades: readonly TapeTrade[]): (() => void) | undefined {
+    const { command } = happening;
+    if (this.#watching.size === 0 || command.kind === "deposit") return undefined;
+    const topics = this.#watching.get(command.symbol);
     if (!topics) return undefined;
     const prepared: (readonly [Topic, readonly string[]])[] = [];
     for (const topic of topics) {
-      const messages = topic.says.kind === "live" ? topic.says.messages(trades, command.time) : [];
+      if (topic.says.kind === "periodic") {
+        topic.says.watches?.note(happening);
+        continue;
+      }
+      const messages = topic.says.messages(trades, command.time);
       if (messages.length > 0) prepared.push([topic, messages]);
     }
     if (prepared.length === 0) return undefined;
@@ -85,7 +90,7 @@ export class MarketStreams {
   close(): void {
     clearInterval(this.#timer);
     this.#topics.clear();
-    this.#live.clear();
+    this.#watching.clear();
   }
 
   #topic(name: string): Topic | undefined {
@@ -95,20 +100,19 @@ export class MarketStreams {
     if (!says) return undefined;
     const topic: Topic = { name, says, subscribers: new Set() };
     this.#topics.set(name, topic);
-    if (says.kind === "live") {
-      const { symbol } = says.listing;
-      this.#live.set(symbol, (this.#live.get(symbol) ?? new Set()).add(topic));
+    const symbol = watchedBy(says);
+    if (symbol !== undefined) {
+      this.#watching.set(symbol, (this.#watching.get(symbol) ?? new Set()).add(topic));
     }
     return topic;
   }
 
   #drop(topic: Topic): void {
     this.#topics.delete(topic.name);
-    if (topic.says.kind !== "live") return;
-    const { symbol } = topic.says.listing;
-    const live = this.#live.get(symbol);
-    live?.delete(topic);
-    if (live?.size === 0) this.#live.delete(symbol);
+    const symbol = watchedBy(topic.says) ?? "";
+    const others = this.#watching.get(symbol);
+    others?.delete(topic);
+    if (others?.size === 0) this.#watching.delete(symbol);
   }
 
   #tick(): void {
@@ -122,6 +126,11 @@ export class MarketStreams {
       if (message !== undefined) this.#whenDurable(() => tell(topic, message));
     }
   }
+}
+
+/** The symbol whose every command the topic must see. */
+function watchedBy(says: TopicKind): string | undefined {
+  return (says.kind === "live" ? says.listing : says.watches?.listing)?.symbol;
 }
 
 function tell({ name, subscribers }: Topic, message: string): void {

@@ -105,6 +105,7 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
   });
   const admin = createAdmin({
     floor,
+    accounts: new Set(options.accounts.map(({ name }) => name)),
     gateway,
     faults,
     streams,

@@ -1,7 +1,8 @@
 /** What each public stream says, and how often: by Binance's names. */
+import type { PriceTicks } from "../../domain/amounts.ts";
+import { ZERO_LOTS } from "../../domain/amounts.ts";
 import type { Instant } from "../../domain/ids.ts";
-import type { PriceLevel } from "../matching/market.ts";
-import type { BookView } from "./book-view.ts";
+import type { BookView, PriceLevel } from "./book-view.ts";
 import { bookView } from "./book-view.ts";
 import { INTERVALS, klinesOf } from "./klines.ts";
 import type { Listing } from "./listing.ts";
@@ -10,6 +11,7 @@ import type { TapeTrade } from "./market-data.ts";
 import { ZERO_TEXT } from "./order-json.ts";
 import type { Floor } from "./route.ts";
 import { bestPrices, dayTicker } from "./tickers.ts";
+import type { Happening } from "./venue-world.ts";
 
 /** Says something with each command that concerns it. */
 export interface LiveTopic {
@@ -24,6 +26,8 @@ export interface PeriodicTopic {
   readonly kind: "periodic";
   readonly periodMs: 100 | 1_000;
   message(now: Instant): string | undefined;
+  /** Of a topic that must see each command in between. */
+  readonly watches?: { readonly listing: Listing; note(happening: Happening): void };
 }
 
 export type TopicKind = LiveTopic | PeriodicTopic;
@@ -137,30 +141,49 @@ function depthText(floor: Floor, listing: Listing, limit: number): string {
   return `{"lastUpdateId":${updateId},"bids":${levelsText(listing, bids)},"asks":${levelsText(listing, asks)}}`;
 }
 
-/** The levels that changed; their update ids follow on each other without a gap. */
+/**
+ * The levels that were touched, whatever became of them: a snapshot taken in between may have shown what is gone
+ * by now. Update ids follow on each other without a gap.
+ */
 function depthDiff(floor: Floor, listing: Listing, periodMs: 100 | 1_000): PeriodicTopic {
-  const view = (): BookView => bookView(floor.world, listing.symbol, MOST_LEVELS);
+  const { symbol } = listing;
+  const view = (): BookView => bookView(floor.world, symbol, MOST_LEVELS);
+  const touched = new Set<PriceTicks>();
   let told = view();
-  let first = floor.data.of(listing.symbol).updateId + 1;
-  return changed(floor, listing, periodMs, (now) => {
+  let first = floor.data.of(symbol).updateId + 1;
+  const topic = changed(floor, listing, periodMs, (now) => {
     const next = view();
-    const { updateId } = floor.data.of(listing.symbol);
-    const bids = levelsText(listing, differing(told.bids, next.bids));
-    const asks = levelsText(listing, differing(told.asks, next.asks));
+    const { updateId } = floor.data.of(symbol);
+    const bids = levelsText(listing, changesOf(told.bids, next.bids, touched));
+    const asks = levelsText(listing, changesOf(told.asks, next.asks, touched));
     const text = `{"e":"depthUpdate","E":${now},"s":"${listing.id}","U":${first},"u":${updateId},"b":${bids},"a":${asks}}`;
     told = next;
     first = updateId + 1;
+    touched.clear();
     return text;
   });
+  const note = ({ command, events }: Happening): void => {
+    for (const event of events) if (event.kind === "order") touched.add(event.order.price);
+    if (command.kind !== "move" || !floor.world.isUnlimited) return;
+    // What the market shows of itself stands at its price or a tick beside it.
+    for (const ticks of [-1, 0, 1]) touched.add((command.price + ticks) as PriceTicks);
+  };
+  return { ...topic, watches: { listing, note } };
 }
 
-/** New quantities of the levels that are not as before; zero where a level is gone. */
-function differing(before: readonly PriceLevel[], after: readonly PriceLevel[]): readonly PriceLevel[] {
+/** Quantities of the levels that are not as before or were touched; zero where there is none. */
+function changesOf(
+  before: readonly PriceLevel[],
+  after: readonly PriceLevel[],
+  touched: ReadonlySet<PriceTicks>,
+): readonly PriceLevel[] {
   const old = new Map(before.map(({ price, quantity }) => [price, quantity]));
-  const news = after.filter(({ price, quantity }) => old.get(price) !== quantity);
-  for (const { price } of after) old.delete(price);
-  const gone = [...old.keys()].map((price) => ({ price, quantity: 0 as PriceLevel["quantity"] }));
-  return [...news, ...gone];
+  const now = new Map(after.map(({ price, quantity }) => [price, quantity]));
+  const prices = new Set([...touched, ...old.keys(), ...now.keys()]);
+  return [...prices].flatMap((price) => {
+    const quantity = now.get(price) ?? ZERO_LOTS;
+    return touched.has(price) || quantity !== (old.get(price) ?? 0) ? [{ price, quantity }] : [];
+  });
 }
 
 function levelsText(listing: Listing, levels: readonly PriceLevel[]): string {
