@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [--json]`: ratios of ours to a reference, measured side by side in one run. */
 import { benchBacktest } from "./backtest.ts";
+import { benchCcxt } from "./ccxt.ts";
 import { benchCopy } from "./copy.ts";
 import { benchLocks } from "./locks.ts";
 import { benchMatchingMemory } from "./matching-memory.ts";
@@ -11,6 +12,7 @@ import { printTable } from "./bench.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
+  ccxt: benchCcxt,
   copy: benchCopy,
   locks: benchLocks,
   "matching-memory": benchMatchingMemory,

@@ -137,6 +137,29 @@ describe("a bot on a venue through ccxt", () => {
     await until(() => lines.some(({ event }) => event === "order.not_sent"));
   });
 
+  it("trades on paper: prices of the exchange, fills of its own, and an account that lasts", async () => {
+    const paper = { balances: { USDT: "10000" }, journal: join(folder, "paper") };
+    const changes = { mode: "paper", paper, api_key: undefined, secret_key: undefined };
+    const first = await start(changes);
+    const filled = (): number => lines.filter(({ event }) => event === "order.filled").length;
+    await until(() => filled() > 0 && first.instance.statuses()[0]?.working.length === 10);
+
+    await venue.admin.move(market.symbol, "96.50");
+    const before = filled();
+    await until(() => filled() > before);
+
+    expect(first.market.exchange).toMatchObject({ name: "binance", account: "main.paper" });
+    expect(readCheckedAudit(venue.journal, market.account).orders).toEqual([]);
+    const base = market.symbol.replace("/USDT", "");
+    await first.close("test");
+    running = [];
+    const again = await start(changes);
+    const owned = await again.market.exchange.balances();
+    expect(owned.find(({ asset }) => asset === base)?.free ?? 0n).toBeGreaterThan(0n);
+    expect(again.instance.statuses()[0]?.mode).toBe("running");
+    expect(lines.filter(({ event }) => event === "bot.created")).toHaveLength(1);
+  });
+
   it("is not started live without keys", async () => {
     await expect(start({ api_key: undefined, secret_key: undefined })).rejects.toThrow(
       "exchanges.binance: mode live needs api_key and secret_key",

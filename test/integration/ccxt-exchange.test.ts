@@ -311,7 +311,7 @@ describe("the clock of a real exchange", () => {
 
     expect((await place(exchange)).kind).toBe("accepted");
     expect(await exchange.openOrders(market.symbol)).toHaveLength(1);
-    expect(gauges.get("quantmesh_exchange_clock_offset_seconds")).toBeCloseTo(ahead / 1_000, 0);
+    expect(gauges.get("quantmesh_exchange_clock_offset")).toBeCloseTo(ahead / 1_000, 0);
     expect(events()).toContain("exchange.clock_offset");
   });
 

@@ -29,6 +29,8 @@ import { PLAIN } from "./plain-dialect.ts";
 export interface CcxtOptions {
   /** ccxt's id of the exchange. */
   readonly exchange: string;
+  /** What it is called here; its id unless given. */
+  readonly name?: string;
   readonly account: string;
   /** The exchange's own testnet. */
   readonly isSandbox?: boolean;
@@ -97,7 +99,8 @@ async function build(
   dialect: Dialect,
   keys: Keys | undefined,
 ): Promise<{ readonly exchange: CcxtExchange; readonly streams: CcxtStreams }> {
-  const { exchange: name, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+  const { exchange: id, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+  const { name = id } = options;
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
@@ -110,7 +113,7 @@ async function build(
     for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used);
   };
   const create = async (): Promise<CcxtClient> =>
-    createClient({ exchange: name, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
+    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
   const client = await create();
   const streamClient = await create();
   try {
@@ -160,7 +163,7 @@ async function build(
     name,
     account,
     requestWindowMs: options.requestWindowMs,
-    settleMs: options.settleMs ?? findExchange(name)?.settleMs ?? DEFAULT_SETTLE_MS,
+    settleMs: options.settleMs ?? findExchange(id)?.settleMs ?? DEFAULT_SETTLE_MS,
     client,
     dialect,
     streams,
