@@ -22,6 +22,11 @@ export async function requestClaims(
 ): Promise<readonly ClaimAnswer[]> {
   // If another server turns up meanwhile, the claims count as the older one's and have to be made again.
   const { incarnation } = database;
+  const replaced = await replaceAll(database, requests);
+  if (replaced) {
+    for (const claim of replaced) database.noteClaim(claim, incarnation);
+    return replaced.map((claim) => ({ kind: "claimed", claim }));
+  }
   // In the order of their keys: two that ask for the same markets must not wait for each other.
   const sorted = requests.toSorted((a, b) => (keyOf(a.market) < keyOf(b.market) ? -1 : 1));
   const answers = await database.transaction(async (trx) => {
@@ -40,11 +45,55 @@ export async function requestClaims(
   });
 }
 
+/** A takeover is one statement where every request names the claim that it replaces, and all of them are right. */
+async function replaceAll(
+  database: Database,
+  requests: readonly ClaimRequest[],
+): Promise<readonly Claim[] | undefined> {
+  const [first] = requests;
+  const isShort = requests.length <= MARKETS_AT_ONCE;
+  if (!first || !isShort || requests.some(({ replaces }) => replaces === undefined)) return undefined;
+  const token = randomUUID();
+  try {
+    await database.transaction(async (trx) => {
+      const { numUpdatedRows } = await trx
+        .updateTable("claims")
+        .where((eb) =>
+          eb.or(
+            requests.map(({ market, replaces = 0 }) =>
+              eb.and([isAnyMarket(eb, [market]), eb("epoch", "=", replaces), eb("token", "<>", NO_TOKEN)]),
+            ),
+          ),
+        )
+        .set(newHolder(database, first, token))
+        .executeTakeFirstOrThrow();
+      if (numUpdatedRows !== BigInt(requests.length)) throw new NotAllReplaced();
+    });
+  } catch (error) {
+    // Nothing was changed: somebody was quicker, and each market is looked at by itself.
+    if (error instanceof NotAllReplaced) return undefined;
+    throw error;
+  }
+  return requests.map(({ market, holder, replaces = 0 }) => ({ market, epoch: replaces + 1, token, holder }));
+}
+
+class NotAllReplaced extends Error {}
+
+function newHolder({ traits }: Database, { holder, ttlMs }: ClaimRequest, token: string) {
+  return {
+    epoch: sql<number>`epoch + 1`,
+    token,
+    holder,
+    expires_at: sql<number>`${sql.raw(traits.nowMs)} + ${ttlMs}`,
+  };
+}
+
 async function request(
-  { traits }: Database,
+  database: Database,
   trx: Transaction<Schema>,
   requests: readonly ClaimRequest[],
 ): Promise<ReadonlyMap<string, ClaimAnswer>> {
+  const { traits } = database;
   const markets = requests.map(({ market }) => market);
   let rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
   if (rows.size < markets.length) {
@@ -75,12 +124,7 @@ async function request(
           won.map(({ market }) => market),
         ),
       )
-      .set({
-        epoch: sql`epoch + 1`,
-        token,
-        holder: first.holder,
-        expires_at: sql`${sql.raw(traits.nowMs)} + ${first.ttlMs}`,
-      })
+      .set(newHolder(database, first, token))
       .execute();
   }
   return new Map(answers);

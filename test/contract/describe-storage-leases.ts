@@ -126,6 +126,32 @@ export function describeStorageLeases(opened: () => Opened): void {
       ]);
     });
 
+    it("are replaced in one go where every guess is right, and one by one where a guess is wrong", async () => {
+      const names = ["E/USDT", "F/USDT", "G/USDT"].map((symbol) => sampleMarket(symbol));
+      for (const name of names) await one(storage, { market: name, holder: "one", ttlMs: LONG_MS });
+      const asAll = (holder: string, epochs: readonly number[]): Promise<readonly ClaimAnswer[]> =>
+        storage.requestClaims(
+          names.map((name, index) => ({
+            market: name,
+            holder,
+            ttlMs: LONG_MS,
+            replaces: epochs[index] ?? 0,
+          })),
+        );
+
+      const right = await asAll("two", [1, 1, 1]);
+      const wrong = await asAll("three", [2, 7, 2]);
+
+      expect(right.map((answer) => claimOf(answer).epoch)).toEqual([2, 2, 2]);
+      expect(wrong).toMatchObject([
+        { kind: "claimed", claim: { epoch: 3, holder: "three" } },
+        { kind: "held", holder: "two", epoch: 2 },
+        { kind: "claimed", claim: { epoch: 3, holder: "three" } },
+      ]);
+      const [, kept] = right.map(claimOf);
+      expect(await storage.renewClaims(right.map(claimOf), LONG_MS)).toEqual([kept]);
+    });
+
     it("renew 450 at once, and say which of them were replaced", async () => {
       const names = Array.from({ length: 450 }, (_, index) => sampleMarket(`C${index}/USDT`));
       const claims: Claim[] = [];

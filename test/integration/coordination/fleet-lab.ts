@@ -30,6 +30,8 @@ export interface LabInstance {
   readonly losses: string[];
   readonly failures: unknown[];
   readonly events: () => readonly string[];
+  /** How many registrations of it etcd has. */
+  readonly etcdEntries: () => number;
   /** The link over which the others hear it. */
   readonly link: LinkProxy;
   /** Between it and etcd. */
@@ -40,7 +42,8 @@ export interface LabInstance {
 }
 
 export interface LabOptions {
-  readonly etcdPort: () => number;
+  /** Of every member. */
+  readonly etcdPorts: () => readonly number[];
   readonly symbols: readonly string[];
   readonly times?: Partial<CoordinatorTimes>;
 }
@@ -59,10 +62,23 @@ export class FleetLab {
   }
 
   async start(id: string, role: Role = "active", secret = "the fleet's secret"): Promise<LabInstance> {
-    const { etcdPort, symbols, times } = this.#options;
+    const { etcdPorts, symbols, times } = this.#options;
     const lines: KeptLine[] = [];
-    const etcdLink = await LinkProxy.open(etcdPort);
-    const store = openEtcdStore({ hosts: [`http://127.0.0.1:${etcdLink.port}`], limitMs: 500 });
+    const etcdLink = await LinkProxy.open(() => etcdPorts()[0] ?? 0);
+    const others = etcdPorts().slice(1);
+    const hosts = [etcdLink.port, ...others].map((port) => `http://127.0.0.1:${port}`);
+    const store = openEtcdStore({ hosts, limitMs: 500 });
+    const watcher = openEtcdStore({
+      hosts: etcdPorts().map((port) => `http://127.0.0.1:${port}`),
+      limitMs: 500,
+    });
+    let registrations = 1;
+    const counting = setInterval(() => {
+      watcher.list(`${this.prefix}instances/${id}`).then(
+        ({ entries }) => (registrations = entries.length),
+        () => undefined,
+      );
+    }, 100);
     let isCrashed = false;
     const crashable: KeyStore = new Proxy(store, {
       get: (target, name) =>
@@ -101,6 +117,8 @@ export class FleetLab {
     });
     const close = async (): Promise<void> => {
       if (!this.#instances.delete(instance)) return;
+      clearInterval(counting);
+      watcher.close();
       await coordinator.close();
       store.close();
       await link.close();
@@ -112,6 +130,7 @@ export class FleetLab {
       owned: new Set(),
       losses,
       failures,
+      etcdEntries: () => registrations,
       events: () => lines.map(({ event }) => event),
       link,
       etcdLink,

@@ -18,7 +18,7 @@ describeWithServers(["etcd"], "a fleet over etcd", () => {
     await etcd.stop();
   });
   beforeEach(() => {
-    lab = new FleetLab({ etcdPort: () => etcd.port, symbols: SYMBOLS });
+    lab = new FleetLab({ etcdPorts: () => [etcd.port], symbols: SYMBOLS });
   });
   afterEach(async () => {
     await lab.close();
