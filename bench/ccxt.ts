@@ -17,6 +17,7 @@ import { BINANCE } from "../src/exchange/ccxt/binance.ts";
 import { openCcxtExchange } from "../src/exchange/ccxt/open-ccxt-exchange.ts";
 import { realClock } from "../src/exchange/sim/real-clock.ts";
 import { encodeClientOrderId } from "../src/strategy/client-order-id.ts";
+import { widestFilters } from "../src/venue/matching/filters.ts";
 import { startVenue } from "../src/venue/server/start-venue.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
@@ -174,7 +175,7 @@ async function serve(): Promise<never> {
     symbols: [
       {
         instrument,
-        filters: {},
+        filters: widestFilters(instrument),
         fill: "touch",
         source: { kind: "manual", startPrice: 6_000_000 as PriceTicks },
       },

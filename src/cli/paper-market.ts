@@ -11,6 +11,7 @@ import type { Exchange } from "../exchange/exchange.ts";
 import type { CcxtOptions } from "../exchange/ccxt/open-ccxt-exchange.ts";
 import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
+import { widestFilters } from "../venue/matching/filters.ts";
 import type { VenueServer } from "../venue/server/start-venue.ts";
 
 /** Nobody shares this venue: its limits are not what is tried out. */
@@ -49,7 +50,7 @@ export async function openPaperExchange(
       adminPort: 0,
       symbols: markets.map(({ instrument, startPrice }) => ({
         instrument,
-        filters: {},
+        filters: widestFilters(instrument),
         // What only touches a limit fills others first.
         fill: "through",
         source: { kind: "manual", startPrice },

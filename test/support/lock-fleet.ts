@@ -1,5 +1,6 @@
 /** A fleet reduced to what places orders: level locks, intents and the sender, on a shared account. */
 import { setMaxListeners } from "node:events";
+import { soloClaims } from "../../src/coordination/claims.ts";
 import { SOLO_PERMIT } from "../../src/coordination/permit.ts";
 import { priceTicks, quantityLots } from "../../src/domain/amounts.ts";
 import type { Claim } from "../../src/domain/claim.ts";
@@ -17,11 +18,13 @@ import { openSimExchange } from "../../src/exchange/sim/sim-exchange.ts";
 import type { LockProvider } from "../../src/lock/lock.ts";
 import { Activity } from "../../src/runner/activity.ts";
 import type { BotContext } from "../../src/runner/bot-context.ts";
+import { Books } from "../../src/runner/books.ts";
 import { ExchangeClock } from "../../src/runner/exchange-clock.ts";
 import { LevelLocks } from "../../src/runner/level-locks.ts";
 import { LockKeeper } from "../../src/runner/lock-keeper.ts";
 import { sendOrder } from "../../src/runner/order-sender.ts";
 import type { RunnerPorts } from "../../src/runner/ports.ts";
+import { openSpool } from "../../src/storage/spool.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { encodeClientOrderId } from "../../src/strategy/client-order-id.ts";
 import type { GridEvent } from "../../src/strategy/events.ts";
@@ -117,7 +120,10 @@ export async function openLockFleet(parts: FleetParts): Promise<LockFleet> {
     metrics: { count: nothing, gauge: nothing, observe: nothing },
     activity,
     drawBotCode: () => bot.code,
-    holder: "test",
+    spool: openSpool({ file: ":memory:", capacity: 1_000, now: Date.now }),
+    replaySpool: async () => undefined,
+    claims: soloClaims(storage, "test"),
+    random: Math.random,
     fleet: await storage.fleetId(),
     lockBackend: "test",
     lockTtlMs,
@@ -136,6 +142,8 @@ export async function openLockFleet(parts: FleetParts): Promise<LockFleet> {
     claim,
     exchangeClock: new ExchangeClock(realClock, exchange),
     locks,
+    books: new Books({ storage, spool: ports.spool, log: kept, bot, claim, onAway: nothing }),
+    run: (work) => void work(),
     signal: new AbortController().signal,
     validUntil: new Map<ClientOrderId, Instant>(),
     state: () => openState(bot, ledger, resolveRules(bot, DEFAULT_RULES)),
