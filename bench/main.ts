@@ -1,15 +1,21 @@
 /** `npm run bench -- NAME [--json]`: ratios of ours to a reference, measured side by side in one run. */
 import { benchBacktest } from "./backtest.ts";
+import { benchCopy } from "./copy.ts";
+import { benchLocks } from "./locks.ts";
+import { benchMatchingMemory } from "./matching-memory.ts";
+import { benchMatching } from "./matching.ts";
+import { benchStorage } from "./storage.ts";
+import { benchVenue } from "./venue.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
-import { benchMatching } from "./matching.ts";
-import { benchMatchingMemory } from "./matching-memory.ts";
-import { benchVenue } from "./venue.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
-  matching: benchMatching,
+  copy: benchCopy,
+  locks: benchLocks,
   "matching-memory": benchMatchingMemory,
+  matching: benchMatching,
+  storage: benchStorage,
   venue: benchVenue,
 };
 

@@ -10,6 +10,8 @@ import { createInstrument, parsePrice } from "../domain/instrument.ts";
 import { createBot } from "../strategy/create-bot.ts";
 import type { GridRules, GridSettings } from "../strategy/settings.ts";
 import { gridRules, gridSettings } from "./grid-config.ts";
+import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
+import { realExchangeOf } from "./open-market.ts";
 import type { Candles } from "../venue/market/candles.ts";
 import { loadCandles } from "../venue/market/candles.ts";
 
@@ -21,20 +23,27 @@ export interface CheckedGrid {
   readonly settings: GridSettings;
   readonly rules: GridRules;
   readonly instrument: Instrument;
-  readonly market: SymbolConfig["market"];
+  /** Of the simulated market. */
+  readonly market: SymbolConfig["market"] | undefined;
   /** Of a replay. */
   readonly candles: Candles | undefined;
   /** The grid as it would be laid out at the market's first price. */
   readonly preview: Bot;
 }
 
-/** Throws CONFIG_INVALID with the place and the numbers; reads candle files, writes nothing. */
-export async function checkGrids(config: Config): Promise<readonly CheckedGrid[]> {
+/**
+ * Throws CONFIG_INVALID with the place and the numbers; reads candle files, writes nothing. `prices` tells the rules
+ * and prices of a real exchange.
+ */
+export async function checkGrids(
+  config: Config,
+  prices?: Pick<PriceSource, "instrument" | "price" | "account">,
+): Promise<readonly CheckedGrid[]> {
   checkTimes(config);
   const grids: CheckedGrid[] = [];
   for (const [index, grid] of config.trading.symbols.entries()) {
     try {
-      grids.push(await checkGrid(config, grid));
+      grids.push(await (prices ? checkRealGrid(prices, grid) : checkGrid(config, grid)));
     } catch (error) {
       if (!hasCode(error, "CONFIG_INVALID")) throw error;
       const place = `trading.symbols[${index}] (${grid.symbol})`;
@@ -45,15 +54,19 @@ export async function checkGrids(config: Config): Promise<readonly CheckedGrid[]
 }
 
 /** What no single section can see. */
-function checkTimes({ distributed_lock: lock, exchanges, trading }: Config): void {
-  const windowMs = exchanges.sim.request_window_ms;
+function checkTimes(config: Config): void {
+  const { distributed_lock: lock, exchanges, trading } = config;
+  const found = realExchangeOf(config);
+  const section = found ? `exchanges.${found.name}` : "exchanges.sim";
+  const windowMs = found ? found.real.request_window_ms : exchanges.sim.request_window_ms;
   if (lock.default_ttl * 1000 < 3 * windowMs) {
     throw new QuantmeshError(
       "CONFIG_INVALID",
-      `distributed_lock.default_ttl: ${lock.default_ttl} s is less than three times exchanges.sim.request_window_ms ` +
+      `distributed_lock.default_ttl: ${lock.default_ttl} s is less than three times ${section}.request_window_ms ` +
         `(${windowMs} ms): a request is sent only under a lock that outlives it; raise default_ttl`,
     );
   }
+  if (found) return;
   const types = new Set(trading.symbols.map(({ symbol }) => exchanges.sim.symbols[symbol]?.market.type));
   if (types.size > 1) {
     throw new QuantmeshError(
@@ -77,6 +90,27 @@ export function simInstrument(config: Config, symbol: string): Instrument {
     makerFee: sim.maker_fee,
     takerFee: sim.taker_fee,
   });
+}
+
+async function checkRealGrid(
+  prices: Pick<PriceSource, "instrument" | "price" | "account">,
+  grid: GridConfig,
+): Promise<CheckedGrid> {
+  const { symbol, exchange } = grid;
+  const instrument = await prices.instrument(symbol);
+  const { price } = await prices.price(symbol);
+  const settings = gridSettings(grid);
+  const rules = gridRules(grid);
+  const preview = createBot({
+    code: botCode("0".repeat(10)),
+    market: { exchange, account: prices.account, symbol },
+    instrument,
+    settings,
+    rules,
+    price,
+    createdAt: 0 as Instant,
+  });
+  return { symbol, settings, rules, instrument, market: undefined, candles: undefined, preview };
 }
 
 async function checkGrid(config: Config, grid: GridConfig): Promise<CheckedGrid> {

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig, loadConfigWithWarnings } from "../config/load-config.ts";
 import { redactConfig } from "../config/redact-config.ts";
-import { checkGrids } from "./check-grids.ts";
+import { databaseAddress } from "./database-config.ts";
+import { previewGrids } from "./preview-grids.ts";
 
 interface Options {
   readonly config: string;
@@ -19,7 +20,8 @@ export function addConfigCommands(program: Command): void {
     .action(async (options: Options) => {
       const { config: checked, warnings } = await loadConfigWithWarnings(options.config);
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-      const grids = await checkGrids(checked);
+      databaseAddress(checked);
+      const grids = await previewGrids(checked);
       process.stdout.write(`${options.config}: ok, ${grids.length} grid${grids.length === 1 ? "" : "s"}\n`);
     });
   config

@@ -1,12 +1,14 @@
 /** `quantmesh bots|orders|fills|trades`: what is stored, read beside a running instance. */
 import { existsSync } from "node:fs";
+import { Option } from "commander";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import { formatMoney } from "../domain/amounts.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import { formatQuantity } from "../domain/instrument.ts";
-import { createStorage } from "../storage/create-storage.ts";
-import type { BotSummary, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
+import { openStorage } from "../storage/create-storage.ts";
+import type { BotSummary, DayRow, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
@@ -15,6 +17,7 @@ interface Options {
   readonly json?: boolean;
   readonly limit: number;
   readonly open?: boolean;
+  readonly by?: string;
 }
 
 /** One kind of list: how it is read, its rows as JSON, and its columns. */
@@ -91,19 +94,42 @@ const TRADES: Listing<TradeRow> = {
   },
 };
 
+const DAYS: Listing<DayRow> = {
+  read: async (storage, { limit }) => storage.listDays({ limit }),
+  toJson: ({ cursor: _, day, ...row }) => ({ day: day ?? null, ...row }),
+  columns: {
+    day: ({ day }) => day ?? "earlier",
+    bot: ({ bot }) => bot,
+    symbol: ({ symbol }) => symbol,
+    fills: ({ fills }) => String(fills),
+    trades: ({ trades }) => String(trades),
+    "grid profit": ({ gridProfit }) => gridProfit,
+    "inventory pnl": ({ inventoryPnl }) => inventoryPnl,
+    fees: ({ fees }) => fees,
+    position: ({ position }) => position,
+  },
+};
+
 export function addListCommands(program: Command): void {
-  addListing(program, "bots", "list the bots and what they have earned", BOTS);
-  addListing(program, "orders", "list orders, newest first", ORDERS).option("--open", "only unfinished ones");
-  addListing(program, "fills", "list fills, newest first", FILLS);
-  addListing(program, "trades", "list completed trades, newest first", TRADES);
+  addListing(program, "bots", "list the bots and what they have earned", shower(BOTS));
+  addListing(program, "orders", "list orders, newest first", shower(ORDERS)).option(
+    "--open",
+    "only unfinished ones",
+  );
+  addListing(program, "fills", "list fills, newest first", shower(FILLS));
+  addListing(program, "trades", "list completed trades, newest first", shower(TRADES));
+  const [perBot, perDay] = [shower(BOTS), shower(DAYS)];
+  addListing(program, "stats", "sum up what was earned, per bot or per day (UTC)", (storage, options) =>
+    options.by === "day" ? perDay(storage, options) : perBot(storage, options),
+  ).addOption(
+    new Option("--by <what>", "one row per bot, or per bot and day").choices(["bot", "day"]).default("bot"),
+  );
 }
 
-function addListing<Row>(
-  program: Command,
-  name: string,
-  description: string,
-  listing: Listing<Row>,
-): Command {
+/** Reads a list and prints it. */
+type Show = (storage: Storage, options: Options) => Promise<void>;
+
+function addListing(program: Command, name: string, description: string, show: Show): Command {
   return program
     .command(name)
     .description(description)
@@ -111,29 +137,33 @@ function addListing<Row>(
     .option("-n, --limit <rows>", "at most so many rows", parseWholeNumber("--limit"), 50)
     .option("--json", "one JSON array")
     .action(async (options: Options) => {
-      const { dsn } = (await loadConfig(options.config)).database;
-      if (!existsSync(dsn)) {
+      const config = await loadConfig(options.config);
+      const address = databaseAddress(config);
+      if (address.type === "sqlite" && !existsSync(address.file)) {
         throw new QuantmeshError(
           "CONFIG_INVALID",
-          `there is no database at ${dsn} yet: start an instance with \`quantmesh run -c ${options.config}\``,
+          `there is no database at ${address.file} yet: start an instance with \`quantmesh run -c ${options.config}\``,
         );
       }
-      const storage = await createStorage({ type: "sqlite", file: dsn });
+      const storage = await openStorage(address, databaseOptions(config));
       try {
-        print(await listing.read(storage, options), listing, options);
+        await show(storage, options);
       } finally {
         await storage.close();
       }
     });
 }
 
-function print<Row>(rows: readonly Row[], { toJson, columns }: Listing<Row>, { json }: Options): void {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
-    return;
-  }
-  const cells = rows.map((row) => Object.values(columns).map((column) => column(row)));
-  process.stdout.write(rows.length === 0 ? "none\n" : `${formatTable(Object.keys(columns), cells)}\n`);
+function shower<Row>({ read, toJson, columns }: Listing<Row>): Show {
+  return async (storage, options) => {
+    const rows = await read(storage, options);
+    if (options.json) {
+      process.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
+      return;
+    }
+    const cells = rows.map((row) => Object.values(columns).map((column) => column(row)));
+    process.stdout.write(rows.length === 0 ? "none\n" : `${formatTable(Object.keys(columns), cells)}\n`);
+  };
 }
 
 function describeBot({ bot, mode, modeReason, totals, workingOrders }: BotSummary): object {

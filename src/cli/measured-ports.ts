@@ -1,8 +1,10 @@
 /** Ports that count and time every call on its way. */
 import { QuantmeshError } from "../domain/errors.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
 import type { Metrics } from "../domain/metrics.ts";
 import type { Exchange } from "../exchange/exchange.ts";
+import type { LockProvider } from "../lock/lock.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** `quantmesh_api_call_…`: the endpoint is the port's method, the status an outcome, `ok` or an error's code. */
@@ -25,6 +27,29 @@ export function measuredStorage(inner: Storage, metrics: Metrics, clock: Pick<Cl
   return measured(inner, clock, (operation, seconds, end) => {
     metrics.observe("quantmesh_db_query_duration_seconds", { operation }, seconds);
     if (end.kind === "failed") metrics.count("quantmesh_db_errors_total", { operation });
+  });
+}
+
+/**
+ * `quantmesh_lock_roundtrip_seconds`: the operation is the port's method, but for the one that waits. The log says when
+ * the service goes away and when it is back.
+ */
+export function measuredLock(
+  inner: LockProvider,
+  backend: string,
+  metrics: Metrics,
+  log: Log,
+  clock: Pick<Clock, "monotonic">,
+): LockProvider {
+  let isAway = false;
+  return measured(inner, clock, (operation, seconds, end) => {
+    if (operation === "acquire" || operation === "close") return;
+    metrics.observe("quantmesh_lock_roundtrip_seconds", { backend, operation }, seconds);
+    const fails = end.kind === "failed";
+    if (fails === isAway) return;
+    isAway = fails;
+    if (end.kind === "failed") log.warn({ backend, error: end.error }, "lock.unavailable");
+    else log.info({ backend }, "lock.available");
   });
 }
 

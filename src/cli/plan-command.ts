@@ -11,7 +11,7 @@ import { createBot } from "../strategy/create-bot.ts";
 import { resolveRules } from "../strategy/rules.ts";
 import { startingSlots } from "../strategy/window.ts";
 import type { CheckedGrid } from "./check-grids.ts";
-import { checkGrids } from "./check-grids.ts";
+import { previewGrids } from "./preview-grids.ts";
 import { parseAmount } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
@@ -38,7 +38,7 @@ export function addPlanCommand(program: Command): void {
 }
 
 async function plan(options: Options): Promise<void> {
-  const grids = chooseGrids(await checkGrids(await loadConfig(options.config)), options);
+  const grids = chooseGrids(await previewGrids(await loadConfig(options.config)), options);
   const previews = grids.map((grid) => previewGrid(withSlots(botOf(grid, options.price), grid)));
   process.stdout.write(
     options.json ? `${JSON.stringify(previews, null, 2)}\n` : `${previews.map(describe).join("\n\n")}\n`,

@@ -4,6 +4,8 @@ import { Command } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
+import { addDbCommands } from "./db-command.ts";
+import { addExchangesCommand } from "./exchanges-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
 import { runCommand } from "./run-command.ts";
@@ -51,6 +53,8 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
+  addDbCommands(program);
+  addExchangesCommand(program);
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;

@@ -3,16 +3,10 @@ import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Config } from "../config/schema.ts";
 import { SOLO_PERMIT } from "../coordination/permit.ts";
-import { parseMoney } from "../domain/amounts.ts";
-import { invariant } from "../domain/assert.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
-import { parsePrice } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { SimMarket } from "../exchange/sim/sim-exchange.ts";
-import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
-import type { SimSymbol } from "../exchange/sim/sim-market.ts";
 import { createLock } from "../lock/create-lock.ts";
 import type { LockProvider } from "../lock/lock.ts";
 import { createHealth } from "../observe/health.ts";
@@ -20,15 +14,24 @@ import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Activity } from "../runner/activity.ts";
-import type { ExitMode } from "../runner/bot-session.ts";
+import { gaugeSpool } from "../runner/gauge-spool.ts";
+import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { SpoolReplay } from "../runner/spool-replay.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
+import type { DatabaseAddress } from "../storage/dsn.ts";
+import { holdInstanceLock } from "../storage/instance-lock.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
-import type { Storage } from "../storage/storage.ts";
-import { measuredExchange, measuredStorage } from "./measured-ports.ts";
-import { crowdOptions, faultOptions } from "./sim-options.ts";
+import { openSpool } from "../storage/spool.ts";
+import type { FillSpool, Storage } from "../storage/storage.ts";
+import { lockOptions, reportLock } from "./lock-options.ts";
+import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
+import type { Market } from "./open-market.ts";
+import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -36,16 +39,20 @@ const REAL_TIME = { monotonic: () => performance.now() };
 /** Many orders may wait at once for the end of one session. */
 const MOST_WAITING = 10_000;
 
-/** Puts something between the bots and a port; tests use it to die at named points. */
+/** Puts something between the bots and a port; tests use it to die at named points, and to repeat a run. */
 export interface PortWrappers {
   readonly exchange?: (exchange: Exchange) => Exchange;
   readonly storage?: (storage: Storage) => Storage;
   readonly lock?: (lock: LockProvider) => LockProvider;
+  readonly spool?: (spool: FillSpool) => FillSpool;
+  /** In place of chance: faults depend on ids, so a run repeats itself only with the same code. */
+  readonly drawBotCode?: () => BotCode;
+  readonly random?: () => number;
 }
 
 export interface RunningInstance {
   readonly instance: Instance;
-  readonly market: SimMarket;
+  readonly market: Market;
   readonly grids: readonly CheckedGrid[];
   /** Where /metrics and /health are; undefined where the web server is off. */
   readonly url: string | undefined;
@@ -66,10 +73,13 @@ export async function startInstance(
     for (let close = closers.pop(); close; close = closers.pop()) await close();
   };
   try {
-    // Everything that can refuse the config or the machine comes before anything is written.
-    const grids = await checkGrids(config);
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
+    // Everything that can refuse the config or the machine comes before anything is written.
+    const address = isDryRun(config) ? NOWHERE : databaseAddress(config);
+    const real = await openRealMarket(config, log, metrics);
+    if (real) closers.push(() => real.close());
+    const grids = await checkGrids(config, real?.exchange);
     let gauge = (): void => undefined;
     const page: MetricsPage = {
       contentType: registry.contentType,
@@ -78,7 +88,7 @@ export async function startInstance(
         return registry.text();
       },
     };
-    const { web, database, distributed_lock: lockConfig } = config;
+    const { web, distributed_lock: lockConfig } = config;
     const http = web.enabled
       ? await startHttp({
           host: web.host,
@@ -89,39 +99,52 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    const processLock = holdProcessLock(database.dsn);
-    closers.push(() => processLock.release());
-    const market = await openSim(config, grids);
-    closers.push(() => market.close());
-    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
-    const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage({ type: database.type, file: database.dsn });
+    const instanceLock = await holdInstanceLock(address);
+    closers.push(() => instanceLock.release());
+    const opened = await createStorage(address, databaseOptions(config));
     closers.push(() => opened.close());
     const stored = measuredStorage(opened, metrics, REAL_TIME);
     const storage = wrappers.storage?.(stored) ?? stored;
-    const memory = createLock({ type: lockConfig.type }, market.clock);
-    closers.push(() => memory.close());
-    const lock = wrappers.lock?.(memory) ?? memory;
+    const market = real ?? (await openSim(config, grids));
+    if (!real) closers.push(() => market.close());
+    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
+    const exchange = wrappers.exchange?.(measured) ?? measured;
+    const spool = openOwnSpool(config, address, wrappers, closers);
+    const spoolReplay = new SpoolReplay({ storage, spool, log });
+    const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
+    const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
+    closers.push(() => openedLock.close());
+    const timedLock = measuredLock(openedLock, lockBackend, metrics, log, REAL_TIME);
+    const lock = wrappers.lock?.(timedLock) ?? timedLock;
+    if (!lockConfig.enabled) log.warn({}, "lock.guards_this_process_only");
+    await reportLock(lock, lockBackend, log);
     setMaxListeners(MOST_WAITING);
     parts.set("exchange", () => exchange.ping());
     parts.set("database", () => storage.ping());
     parts.set("lock", () => lock.ping());
 
+    const activity = new Activity();
+    const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
         exchange,
         storage,
+        spool,
+        replaySpool: () => spoolReplay.run(),
         lock,
         clock: market.clock,
         permit: SOLO_PERMIT,
         log,
         metrics,
-        activity: new Activity(),
-        drawBotCode,
+        activity,
+        random: wrappers.random ?? Math.random,
+        drawBotCode: wrappers.drawBotCode ?? drawBotCode,
         holder: config.instance.id,
         fleet: await storage.fleetId(),
-        lockBackend: lockConfig.type,
-        lockTtlMs: lockConfig.default_ttl * 1000,
+        lockBackend,
+        lockTtlMs,
+        lockGranularity: lockConfig.granularity,
+        lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
@@ -132,7 +155,10 @@ export async function startInstance(
         rules,
       })),
     );
-    gauge = () => instance.gauge();
+    gauge = () => {
+      instance.gauge();
+      gaugeSpool(metrics, spool, Date.now());
+    };
     await instance.start();
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
@@ -159,8 +185,37 @@ export async function startInstance(
   }
 }
 
+/** A dry run stores nothing: what it decided never happened. */
+const NOWHERE: DatabaseAddress = { type: "sqlite", file: ":memory:" };
+
+function isDryRun(config: Config): boolean {
+  return realExchangeOf(config)?.real.mode === "dry_run";
+}
+
+/** The spool of this process alone. */
+function openOwnSpool(
+  config: Config,
+  address: DatabaseAddress,
+  wrappers: PortWrappers,
+  closers: (() => Promise<void> | void)[],
+): FillSpool {
+  const file = spoolFile(config, address);
+  const lock = holdProcessLock(file);
+  closers.push(() => lock.release());
+  const spool = openSpool({ file, capacity: config.database.spool_capacity, now: () => Date.now() });
+  closers.push(() => spool.close());
+  return wrappers.spool?.(spool) ?? spool;
+}
+
+/** What belongs to a database in memory is in memory too; else the spool lies beside the database, or with the data. */
+function spoolFile({ database, instance }: Config, address: DatabaseAddress): string {
+  const isFile = address.type === "sqlite";
+  if (isFile && address.file === ":memory:") return address.file;
+  return database.spool_file ?? (isFile ? `${address.file}.spool` : `./data/${instance.id}.spool`);
+}
+
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */
-async function stopInMovingMarket(instance: Instance, market: SimMarket, reason: string): Promise<void> {
+async function stopInMovingMarket(instance: Instance, market: Market, reason: string): Promise<void> {
   const done = new AbortController();
   const idle = {
     isIdle: () => instance.isIdle && !instance.isFlat,
@@ -177,7 +232,7 @@ async function stopInMovingMarket(instance: Instance, market: SimMarket, reason:
   }
 }
 
-async function runMarket(instance: Instance, market: SimMarket, signal: AbortSignal): Promise<void> {
+async function runMarket(instance: Instance, market: Market, signal: AbortSignal): Promise<void> {
   const halt = new AbortController();
   const driving = market.drive(
     { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
@@ -189,36 +244,6 @@ async function runMarket(instance: Instance, market: SimMarket, signal: AbortSig
   });
   await Promise.race([driving, failure]);
   await instance.whenIdle();
-}
-
-async function openSim(config: Config, grids: readonly CheckedGrid[]): Promise<SimMarket> {
-  const { sim } = config.exchanges;
-  const balances = Object.fromEntries(
-    Object.entries(sim.balances).map(([asset, amount]) => [asset, parseMoney(amount)]),
-  );
-  return openSimExchange({
-    name: "sim",
-    account: sim.account,
-    journalFile: sim.journal,
-    balances,
-    symbols: grids.map(simSymbol),
-    requestWindowMs: sim.request_window_ms,
-    settleMs: sim.settle_ms,
-    feeAsset: sim.fee_asset,
-    ...(sim.faults ? { faults: faultOptions(sim.faults) } : {}),
-    ...(sim.crowd ? { crowd: crowdOptions(sim.crowd) } : {}),
-  });
-}
-
-function simSymbol({ instrument, market, candles }: CheckedGrid): SimSymbol {
-  if (market.type === "replay") {
-    invariant(candles !== undefined, "a replay has candles");
-    return { instrument, market: { type: "replay", candles, fill: market.fill } };
-  }
-  const { seed, reversion, step_ms: stepMs } = market;
-  const startPrice = parsePrice(instrument, market.start_price);
-  const stepTicks = parsePrice(instrument, market.step);
-  return { instrument, market: { type: "walk", seed, startPrice, stepTicks, reversion, stepMs } };
 }
 
 function exitMode({ system }: Config): ExitMode {

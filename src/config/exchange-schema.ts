@@ -1,18 +1,20 @@
-/** The `exchanges` section: the simulated market, its account and its symbols. */
+/** The `exchanges` section: the simulated market, its account and its symbols, and the real exchanges. */
 import { z } from "zod";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice } from "../domain/instrument.ts";
 import { crowdSchema, faultsSchema } from "./drill-schema.ts";
 import { MAX_SEED, amount, choice, positiveAmount, section, share, text, wholeNumber } from "./fields.ts";
+import type { RealExchangeName } from "./real-exchange-schema.ts";
+import { REAL_EXCHANGES, realExchangeSchema } from "./real-exchange-schema.ts";
 
 export const SIM = "sim";
 const MAX_DELAY_MS = 3_600_000;
 const MAX_REVERSION = 1_000_000;
 
-/** Why an exchange other than the simulated one is refused. */
+/** Why an exchange is refused that nothing is known of. */
 export function exchangeUnavailable(name: string): string {
-  return `exchange "${name}" is not available in this version; only the simulated market "${SIM}" is`;
+  return `exchange "${name}" is not known; known are ${[SIM, ...REAL_EXCHANGES].join(", ")}`;
 }
 
 const market = z.discriminatedUnion(
@@ -115,8 +117,23 @@ const sim = section({
     }
   });
 
+const real = (name: RealExchangeName) =>
+  realExchangeSchema.optional().describe(`The exchange ${name}, through ccxt.`);
+
 export const exchangesSchema = z.strictObject(
-  { [SIM]: sim.describe("The built-in simulated market.") },
+  {
+    [SIM]: sim.prefault({ balances: {}, symbols: {} }).describe("The built-in simulated market."),
+    binance: real("binance"),
+    bybit: real("bybit"),
+    okx: real("okx"),
+    kucoin: real("kucoin"),
+    gate: real("gate"),
+    kraken: real("kraken"),
+    bitmex: real("bitmex"),
+    whitebit: real("whitebit"),
+    hyperliquid: real("hyperliquid"),
+    coinbase: real("coinbase"),
+  } satisfies Record<RealExchangeName | typeof SIM, z.ZodType>,
   {
     error: (issue) =>
       issue.code === "unrecognized_keys" ? issue.keys.map(exchangeUnavailable).join("\n") : undefined,

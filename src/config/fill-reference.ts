@@ -59,12 +59,15 @@ interface Row {
 
 function rowsOf(schema: JsonSchema, path: string, variant = ""): readonly Row[] {
   const { properties = {}, required = [], items, additionalProperties, oneOf = [] } = schema;
+  const fields = Object.entries(properties);
   return [
-    ...Object.entries(properties).flatMap(([name, field]) => {
+    ...fields.flatMap(([name, field], index) => {
       const key = `${path}.${name}`;
       const initial = initialOf(field, required.includes(name));
-      const meaning = escapeCell([field.description, rangeOf(field)].filter(Boolean).join(" "));
-      return [{ key, variant, initial, meaning }, ...rowsOf(field, key, variant)];
+      const like = fields.slice(0, index).find(([, other]) => hasSameKeys(field, other))?.[0];
+      const same = like === undefined ? "" : `The same keys as ${path}.${like}.`;
+      const meaning = escapeCell([field.description, rangeOf(field), same].filter(Boolean).join(" "));
+      return [{ key, variant, initial, meaning }, ...(like === undefined ? rowsOf(field, key, variant) : [])];
     }),
     ...(items ? rowsOf(items, `${path}[]`, variant) : []),
     ...(typeof additionalProperties === "object"
@@ -72,6 +75,10 @@ function rowsOf(schema: JsonSchema, path: string, variant = ""): readonly Row[] 
       : []),
     ...oneOf.flatMap((form) => rowsOf(form, path, nameOf(form))),
   ];
+}
+
+function hasSameKeys({ properties }: JsonSchema, other: JsonSchema): boolean {
+  return properties !== undefined && JSON.stringify(properties) === JSON.stringify(other.properties);
 }
 
 /** Rows that all forms of a section share are shown once, without the form's name. */

@@ -6,30 +6,85 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MAX_TTL_SECONDS = 3600;
 
 export const databaseSchema = section({
-  type: choice(["sqlite"], {
-    postgres: 'database type "postgres" is not available in this version; use sqlite',
-    mysql: 'database type "mysql" is not available in this version; use sqlite',
-  })
+  type: choice(["sqlite", "postgres", "mysql"])
     .default("sqlite")
-    .describe("Kind of database."),
+    .describe("Kind of database; mysql stands for MariaDB too."),
   dsn: text()
     .default("./data/quantmesh.db")
-    .describe("Path of the database file; a relative path starts at the current working directory."),
+    .describe(
+      "Path of the database file (a relative one starts at the current working directory), or address of the database: see docs/database.md.",
+    ),
+  max_open_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections to a database server at once; SQLite has one."),
+  max_idle_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections that are kept open while they are not needed."),
+  conn_max_lifetime: wholeNumber(1, 86_400)
+    .default(3600)
+    .describe("Seconds after which a connection is replaced by a new one."),
+  spool_file: text()
+    .optional()
+    .describe(
+      "File on this machine's disk that keeps fills while the database is away; unless given, the database file's name with .spool at its end, or for a database server ./data/ID.spool with the instance's id.",
+    ),
+  spool_capacity: wholeNumber(100, 10_000_000)
+    .default(100_000)
+    .describe("Most fills that the spool keeps; beyond that they stay at the exchange until there is room."),
 });
+
+const redisSchema = section({
+  addr: address()
+    .default("127.0.0.1:6379")
+    .describe("One server, host:port; unused with any of the lists below."),
+  sentinels: addresses().describe("Sentinels, host:port each, that name the server of `master_name`."),
+  master_name: text().default("mymaster").describe("What the Sentinels call the server."),
+  cluster: addresses().describe("Some servers of a Redis Cluster, host:port each."),
+  nodes: addresses().describe(
+    "Independent servers, three or five, of which a majority grants a lock (Redlock).",
+  ),
+  username: text().optional().describe("User of the access control list; left out, the default user."),
+  password: z.string().default("").describe("Password; empty for none."),
+  db: wholeNumber(0, 15).default(0).describe("Number of the database on the server."),
+  pool_size: wholeNumber(1, 100)
+    .default(1)
+    .describe("Connections to one server; each market keeps to one of them."),
+  tls: flag().default(false).describe("Whether connections are encrypted."),
+});
+
+const etcdSchema = section({
+  endpoints: z
+    .array(z.string().regex(/^https?:\/\/[^\s/]+$/, "must be http://host:port or https://host:port"))
+    .min(1, "must name at least one member")
+    .default(["http://127.0.0.1:2379"])
+    .describe("Members of the cluster, http://host:port or https://host:port each."),
+  username: text().optional().describe("User, where the cluster asks for one."),
+  password: z.string().default("").describe("Password of the user."),
+});
+
+/** `host:port`. */
+function address() {
+  return z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port");
+}
+
+function addresses() {
+  return z.array(address()).default([]);
+}
 
 export const lockSchema = section({
   enabled: flag()
     .default(true)
-    .describe(
-      "Each price level is locked before an order is sent; false is warned about and changes nothing.",
-    ),
-  type: choice(["memory"], {
-    redis: 'lock type "redis" is not available in this version; use memory',
-    etcd: 'lock type "etcd" is not available in this version; use memory',
-    database: 'lock type "database" is not available in this version; use memory',
-  })
+    .describe("Whether price levels are locked at the lock service; otherwise only within this process."),
+  type: choice(["memory", "redis", "etcd", "database"])
     .default("memory")
-    .describe("Where the locks are kept: memory guards one process."),
+    .describe(
+      "Where the locks are kept: memory guards one process, the others whoever shares the account and the service.",
+    ),
+  granularity: choice(["level", "symbol"])
+    .default("level")
+    .describe("What one lock guards: a price of a symbol, or the whole symbol. The same in every fleet."),
+  redis: redisSchema.prefault({}).describe("The Redis of lock type redis."),
+  etcd: etcdSchema.prefault({}).describe("The etcd of lock type etcd."),
   prefix: text().default("quantmesh:lock:").describe("What every lock key begins with."),
   default_ttl: wholeNumber(1, MAX_TTL_SECONDS)
     .default(30)

@@ -52,21 +52,11 @@ export const ORIGINAL_KEYS: Readonly<Record<string, Answer>> = {
   "instance.index": refused("one instance trades every symbol of its config", (value) => value === "0"),
   "instance.total": refused("one instance trades every symbol of its config", (value) => value === "1"),
 
-  "database.max_open_conns": ignored("SQLite has no connection pool"),
-  "database.max_idle_conns": ignored("SQLite has no connection pool"),
-  "database.conn_max_lifetime": ignored("SQLite has no connection pool"),
   "database.log_level": ignored("the database has no log of its own; see system.log_level"),
   storage: ignored(
     "every order and fill is stored before it counts; where is set by database.type and database.dsn",
   ),
   "storage.type": misnamed('write "type" under database', (value) => value === "database"),
-
-  distributed_lock: ignored(
-    "price levels are always locked, in the memory of this process; the whole section is left out",
-    isOff,
-  ),
-  "distributed_lock.redis": ignored("it belongs to lock type redis, and this is memory"),
-  "distributed_lock.etcd": ignored("it belongs to lock type etcd, and this is memory"),
 
   risk_control: refused("other symbols are not watched; stop_loss and take_profit guard each grid"),
   position_allocation: refused("each grid is as large as its own sizes say"),

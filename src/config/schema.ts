@@ -3,6 +3,8 @@ import type { z } from "zod";
 import { SIM, exchangeUnavailable, exchangesSchema } from "./exchange-schema.ts";
 import { section, text } from "./fields.ts";
 import { databaseSchema, instanceSchema, lockSchema, systemSchema, webSchema } from "./instance-schema.ts";
+import type { RealExchangeName } from "./real-exchange-schema.ts";
+import { isRealExchange } from "./real-exchange-schema.ts";
 import { tradingSchema } from "./trading-schema.ts";
 
 /** Every section checked by itself; all defaults are in here. */
@@ -27,28 +29,27 @@ export const configSchema = sectionsSchema.transform(({ trading, ...sections }, 
     context.addIssue({ code: "custom", message, path });
   };
   const { app, exchanges } = sections;
-  if (app.current_exchange !== SIM) {
-    problem(exchangeUnavailable(app.current_exchange), "app", "current_exchange");
+  if (!isConfigured(exchanges, app.current_exchange)) {
+    problem(unconfigured(app.current_exchange), "app", "current_exchange");
   }
-  const configured = Object.keys(exchanges[SIM].symbols);
   const seen = new Set<string>();
   const symbols = trading.symbols.map((grid, index) => {
+    const at = ["trading", "symbols", index] as const;
     const exchange = grid.exchange ?? app.current_exchange;
-    if (grid.exchange !== undefined && grid.exchange !== SIM) {
-      problem(exchangeUnavailable(grid.exchange), "trading", "symbols", index, "exchange");
+    if (grid.exchange !== undefined && !isConfigured(exchanges, grid.exchange)) {
+      problem(unconfigured(grid.exchange), ...at, "exchange");
+    } else if (exchange !== (trading.symbols[0]?.exchange ?? app.current_exchange)) {
+      problem("an instance trades on one exchange; give this grid an instance of its own", ...at, "exchange");
     }
-    const symbol = unifiedSymbol(grid.symbol, configured);
+    const configured = Object.keys(exchanges[SIM].symbols);
+    const symbol = exchange === SIM ? configuredSymbol(grid.symbol, configured) : unifiedSymbol(grid.symbol);
     if (symbol === undefined) {
       const known = configured.join(", ") || "none";
-      problem(
-        `"${grid.symbol}" is not among exchanges.${SIM}.symbols (${known})`,
-        "trading",
-        "symbols",
-        index,
-        "symbol",
-      );
+      const reason =
+        exchange === SIM ? `is not among exchanges.${SIM}.symbols (${known})` : "must be written BASE/QUOTE";
+      problem(`"${grid.symbol}" ${reason}`, ...at, "symbol");
     } else if (seen.has(symbol)) {
-      problem(`${symbol} has a grid above; one symbol has one grid`, "trading", "symbols", index, "symbol");
+      problem(`${symbol} has a grid above; one symbol has one grid`, ...at, "symbol");
     } else {
       seen.add(symbol);
     }
@@ -60,15 +61,38 @@ export const configSchema = sectionsSchema.transform(({ trading, ...sections }, 
 export type Config = DeepReadonly<z.output<typeof configSchema>>;
 export type GridConfig = Config["trading"]["symbols"][number];
 export type SimConfig = Config["exchanges"]["sim"];
+export type RealExchangeConfig = NonNullable<Config["exchanges"][RealExchangeName]>;
 
 type DeepReadonly<Value> = Value extends object
   ? { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> }
   : Value;
 
+type Exchanges = z.output<typeof exchangesSchema>;
+
+function isConfigured(exchanges: Exchanges, name: string): boolean {
+  return name === SIM || (isRealExchange(name) && exchanges[name] !== undefined);
+}
+
+function unconfigured(name: string): string {
+  return isRealExchange(name)
+    ? `exchange "${name}" has no section under exchanges`
+    : exchangeUnavailable(name);
+}
+
 /** The one configured symbol that `name` means, written `BTC/USDT`, `BTC-USDT` or `BTCUSDT`. */
-function unifiedSymbol(name: string, configured: readonly string[]): string | undefined {
+function configuredSymbol(name: string, configured: readonly string[]): string | undefined {
   const meant = configured.filter((symbol) =>
     [symbol, symbol.replace("/", "-"), symbol.replace("/", "")].includes(name),
   );
   return meant.length === 1 ? meant[0] : undefined;
+}
+
+/** The quote currencies that are recognized where a name has no `/` or `-`. */
+const QUOTES = "USDT|USDC|FDUSD|BTC|ETH|EUR";
+
+/** `BTC/USDT` of the same, of `BTC-USDT` and of `BTCUSDT`; undefined where none of these. */
+function unifiedSymbol(name: string): string | undefined {
+  const parts =
+    /^([A-Z0-9]+)[/-]([A-Z0-9]+)$/.exec(name) ?? new RegExp(`^([A-Z0-9]+)(${QUOTES})$`).exec(name);
+  return parts ? `${parts[1]}/${parts[2]}` : undefined;
 }

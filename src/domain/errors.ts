@@ -22,14 +22,24 @@ export const ERROR_POLICIES = {
 export type ErrorCode = keyof typeof ERROR_POLICIES;
 export type ErrorPolicy = (typeof ERROR_POLICIES)[ErrorCode];
 
+export interface QuantmeshErrorOptions extends ErrorOptions {
+  readonly isOutcomeUnknown?: boolean;
+}
+
 /** A failure with a code; `message` is for people and holds no secret. */
 export class QuantmeshError extends Error {
   readonly code: ErrorCode;
+  /**
+   * Of STORAGE_UNAVAILABLE: the write may have happened although its answer is lost; whoever wrote claims anew and
+   * reads. False: nothing was written.
+   */
+  readonly isOutcomeUnknown: boolean;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options: QuantmeshErrorOptions = {}) {
     super(message, options);
     this.name = "QuantmeshError";
     this.code = code;
+    this.isOutcomeUnknown = options.isOutcomeUnknown ?? false;
   }
 }
 

@@ -34,10 +34,14 @@ export interface LateProgressRecord {
   readonly progress: Progress;
 }
 
-/** An order of ours that rests on the exchange and that the database does not know (a restored backup). */
+/**
+ * An order of ours that the exchange has and the database does not know (a restored backup): one that rests, or one that
+ * has ended, whose id must never be used again. What it executed comes with its fills.
+ */
 export interface AdoptedOrderRecord {
   readonly kind: "adoptedOrder";
   readonly terms: OrderTerms;
+  readonly status: "open" | "filled" | "canceled" | "rejected";
   readonly exchangeOrderId: string;
 }
 

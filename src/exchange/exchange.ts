@@ -46,6 +46,9 @@ export type CancelOutcome =
   | { readonly kind: "not_found" }
   | { readonly kind: "unknown"; readonly message: string };
 
+/** Whether an order has a place within the limits. */
+export type Admission = { readonly kind: "admitted" } | { readonly kind: "refused"; readonly reason: string };
+
 export interface FillPage {
   /** Ascending by trade id; may repeat fills of an earlier page. */
   readonly fills: readonly Execution[];
@@ -84,6 +87,11 @@ export interface Exchange {
   time(): Promise<Instant>;
   instrument(symbol: string): Promise<Instrument>;
   price(symbol: string): Promise<{ readonly price: PriceTicks; readonly at: Instant }>;
+  /**
+   * Takes the order's place in the request limits, before its intent is stored: nothing waits after that. May wait
+   * for a few seconds, exits before entries. An exchange without limits has no such method.
+   */
+  admit?(symbol: string, terms: OrderTerms, signal: AbortSignal): Promise<Admission>;
   placeOrder(request: OrderRequest): Promise<PlaceOutcome>;
   cancelOrder(request: CancelRequest): Promise<CancelOutcome>;
   /** The order with this client id, open or closed; undefined where the exchange shows none (yet). */

@@ -1,10 +1,11 @@
 /** Locks of one process in its own memory, with expiry on the monotonic clock. */
 import type { Clock } from "../domain/clock.ts";
 import { QuantmeshError } from "../domain/errors.ts";
-import type { Grant, LockOwner, LockProvider } from "./lock.ts";
+import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
 
 interface Entry {
   readonly owner: LockOwner;
+  readonly token: string;
   /** Monotonic ms. */
   readonly expires: number;
 }
@@ -24,6 +25,7 @@ export class MemoryLock implements LockProvider {
   /** In the order of arrival. */
   readonly #waiters = new Set<Waiter>();
   #cancelWake = (): void => undefined;
+  #grants = 0n;
   #closed = false;
 
   constructor(clock: Clock) {
@@ -40,7 +42,7 @@ export class MemoryLock implements LockProvider {
     keys: readonly string[],
     owner: LockOwner,
     ttlMs: number,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+    { timeoutMs, signal }: WaitLimits,
   ): Promise<Grant | undefined> {
     this.#refuseIfClosed();
     if (signal.aborted) return undefined;
@@ -73,17 +75,18 @@ export class MemoryLock implements LockProvider {
     }
   }
 
-  async extend({ keys, owner }: Grant, ttlMs: number): Promise<Grant | undefined> {
+  async extend(grants: readonly Grant[], ttlMs: number): Promise<readonly (Grant | undefined)[]> {
     this.#refuseIfClosed();
-    return keys.every((key) => isSame(this.#live(key)?.owner, owner))
-      ? this.#take(keys, owner, ttlMs)
-      : undefined;
+    return grants.map((grant) => {
+      if (!grant.keys.every((key) => this.#live(key)?.token === grant.token)) return undefined;
+      return this.#set({ ...grant, validUntil: this.#clock.monotonic() + ttlMs });
+    });
   }
 
-  async release({ keys, owner }: Grant): Promise<void> {
+  async release({ keys, token }: Grant): Promise<void> {
     this.#refuseIfClosed();
     for (const key of keys) {
-      if (isSame(this.#entries.get(key)?.owner, owner)) this.#entries.delete(key);
+      if (this.#entries.get(key)?.token === token) this.#entries.delete(key);
     }
     this.#serveWaiters();
   }
@@ -105,9 +108,21 @@ export class MemoryLock implements LockProvider {
 
   #take(keys: readonly string[], owner: LockOwner, ttlMs: number): Grant | undefined {
     if (!keys.every((key) => this.#isFreeFor(key, owner))) return undefined;
-    const validUntil = this.#clock.monotonic() + ttlMs;
-    for (const key of keys) this.#entries.set(key, { owner, expires: validUntil });
-    return { keys, owner, validUntil };
+    this.#grants += 1n;
+    const fence = this.#grants;
+    return this.#set({
+      keys,
+      owner,
+      token: String(fence),
+      fence,
+      validUntil: this.#clock.monotonic() + ttlMs,
+    });
+  }
+
+  #set(grant: Grant): Grant {
+    const { keys, owner, token, validUntil: expires } = grant;
+    for (const key of keys) this.#entries.set(key, { owner, token, expires });
+    return grant;
   }
 
   /** Held by nobody, by this owner, or by an older epoch of its fleet. */
@@ -148,10 +163,6 @@ export class MemoryLock implements LockProvider {
     }
     return until;
   }
-}
-
-function isSame(held: LockOwner | undefined, owner: LockOwner): boolean {
-  return held !== undefined && held.fleet === owner.fleet && held.epoch === owner.epoch;
 }
 
 function closedError(): QuantmeshError {

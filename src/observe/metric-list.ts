@@ -10,6 +10,7 @@ export interface MetricSpec {
 
 const MARKET = ["exchange", "symbol"] as const;
 const ORDER_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10];
+const HOLD_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400, 604_800];
 const STORAGE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 export const METRICS: Readonly<Record<string, MetricSpec>> = {
@@ -124,6 +125,16 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "How often the exchange's stream came back after an interruption.",
     labels: ["exchange", "stream_type"],
   },
+  quantmesh_stream_stale: {
+    type: "gauge",
+    help: "1 while the stream of a symbol's prices is silent and the price is polled, otherwise 0.",
+    labels: MARKET,
+  },
+  quantmesh_exchange_clock_offset_seconds: {
+    type: "gauge",
+    help: "How far the exchange's clock is ahead of this computer's.",
+    labels: ["exchange"],
+  },
   quantmesh_db_query_duration_seconds: {
     type: "histogram",
     help: "Time of one storage operation.",
@@ -135,6 +146,17 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "Storage operations that failed.",
     labels: ["operation"],
   },
+  quantmesh_spool_depth: {
+    type: "gauge",
+    help: "Fills that wait on the local disk for the database.",
+    labels: [],
+  },
+  quantmesh_spool_capacity: { type: "gauge", help: "Most fills that the spool keeps.", labels: [] },
+  quantmesh_spool_age_seconds: {
+    type: "gauge",
+    help: "How long the oldest fill has waited for the database; 0 while none waits.",
+    labels: [],
+  },
   quantmesh_lock_acquire_total: {
     type: "counter",
     help: "Attempts to lock price levels, by how they ended.",
@@ -144,6 +166,23 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     type: "counter",
     help: "Price levels that another fleet held.",
     labels: ["backend", ...MARKET],
+  },
+  quantmesh_lock_conflict_levels: {
+    type: "gauge",
+    help: "Price levels that another fleet holds now.",
+    labels: ["backend", ...MARKET],
+  },
+  quantmesh_lock_hold_duration_seconds: {
+    type: "histogram",
+    help: "Time for which a price level was locked.",
+    labels: ["backend", ...MARKET],
+    buckets: HOLD_SECONDS,
+  },
+  quantmesh_lock_roundtrip_seconds: {
+    type: "histogram",
+    help: "Time of one request to the lock service.",
+    labels: ["backend", "operation"],
+    buckets: STORAGE_SECONDS,
   },
   quantmesh_bot_mode: {
     type: "gauge",

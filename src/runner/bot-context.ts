@@ -5,9 +5,11 @@ import type { ClientOrderId, Instant } from "../domain/ids.ts";
 import type { OrderRef } from "../domain/order.ts";
 import type { GridEvent } from "../strategy/events.ts";
 import type { GridState } from "../strategy/state.ts";
+import type { Books } from "./books.ts";
 import type { ExchangeClock } from "./exchange-clock.ts";
 import type { LevelLocks } from "./level-locks.ts";
 import type { RunnerPorts } from "./ports.ts";
+import type { FillReader } from "./read-fills.ts";
 
 export interface BotContext {
   readonly ports: RunnerPorts;
@@ -15,6 +17,8 @@ export interface BotContext {
   readonly claim: Claim;
   readonly exchangeClock: ExchangeClock;
   readonly locks: LevelLocks;
+  readonly books: Books;
+  readonly fills: FillReader;
   /** Aborted when the session ends: nothing is sent or posted after it. */
   readonly signal: AbortSignal;
   /** When the requests of working orders die, in exchange time. */

@@ -11,6 +11,7 @@ import { gaugeBot } from "./gauge-bot.ts";
 import type { BotSetup } from "./open-bot.ts";
 import { openBot } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
+import { stopSession } from "./stop-session.ts";
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
@@ -24,6 +25,8 @@ export interface BotStatus {
   readonly working: readonly WorkingOrder[];
   readonly totals: Totals;
   readonly state: GridState;
+  /** Prices at which another fleet holds the level lock. */
+  readonly conflicts: readonly string[];
 }
 
 export class BotRunner {
@@ -53,14 +56,18 @@ export class BotRunner {
 
   async stop(reason: string): Promise<void> {
     this.#stopping.abort();
-    await this.#session?.stop(reason, this.#ports.exit, EXIT_LIMIT_MS);
+    if (this.#session) await stopSession(this.#session, reason, this.#ports.exit, EXIT_LIMIT_MS);
     await this.#supervising;
   }
 
   /** Sets the gauges to what is true now. */
   gauge(): void {
     const session = this.#session;
-    if (session) gaugeBot(this.#ports.metrics, session.state(), session.price, session.mailboxSize);
+    if (!session) return;
+    gaugeBot(this.#ports.metrics, session.state(), session.price, session.mailboxSize);
+    const { exchange, symbol } = this.setup.market;
+    const labels = { backend: this.#ports.lockBackend, exchange, symbol };
+    this.#ports.metrics.gauge("quantmesh_lock_conflict_levels", labels, session.locks.conflicts().length);
   }
 
   status(): BotStatus | undefined {
@@ -75,10 +82,13 @@ export class BotRunner {
       working: workingOrders(state),
       totals: state.totals,
       state,
+      conflicts: this.#session.locks.conflicts(),
     };
   }
 
   async #open(): Promise<BotSession> {
+    // What was kept through an outage or a crash comes first: whoever trades this market counts it.
+    await this.#ports.replaySpool();
     const session = new BotSession(this.#ports, await openBot(this.#ports, this.setup));
     this.#session = session;
     await session.start();
@@ -86,7 +96,7 @@ export class BotRunner {
   }
 
   async #supervise(first: BotSession): Promise<void> {
-    const { log, activity, clock } = this.#ports;
+    const { log, activity, clock, random } = this.#ports;
     const { symbol } = this.setup.market;
     let session: BotSession | undefined = first;
     let delay = FIRST_RETRY_MS;
@@ -98,7 +108,7 @@ export class BotRunner {
         log.warn({ symbol, reason: end.reason }, "bot.session_lost");
         delay = FIRST_RETRY_MS;
       }
-      await activity.run(() => activity.pause(clock, delay, this.#stopping.signal));
+      await activity.run(() => activity.pause(clock, delay * (0.5 + random()), this.#stopping.signal));
       delay = Math.min(delay * 2, LONGEST_RETRY_MS);
       if (this.#stopping.signal.aborted) return;
       session = await activity.run(() => this.#reopen());

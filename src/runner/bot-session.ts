@@ -4,20 +4,23 @@ import { assertNever } from "../domain/assert.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { Claim } from "../domain/claim.ts";
+import type { Execution } from "../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../domain/ids.ts";
-import type { OrderRef } from "../domain/order.ts";
+import type { OrderRef, WorkingOrder } from "../domain/order.ts";
 import type { MarketHint } from "../exchange/exchange.ts";
-import { decodeClientOrderId } from "../strategy/client-order-id.ts";
 import type { Command, GridEvent } from "../strategy/events.ts";
 import { nextTimer } from "../strategy/next-timer.ts";
+import { refOf } from "../strategy/order-ref.ts";
 import type { GridState } from "../strategy/state.ts";
 import { openState } from "../strategy/state.ts";
 import { step } from "../strategy/step.ts";
 import type { WatchBand } from "../strategy/watch-band.ts";
 import { isInside, watchBand } from "../strategy/watch-band.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
+import { Books } from "./books.ts";
 import type { BotContext } from "./bot-context.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
+import { findContradiction } from "./find-contradiction.ts";
 import { LevelLocks } from "./level-locks.ts";
 import type { Letter } from "./mailbox.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -25,9 +28,10 @@ import type { OpenedBot } from "./open-bot.ts";
 import { OrderResolver } from "./order-resolver.ts";
 import { sendCancel, sendOrder } from "./order-sender.ts";
 import type { RunnerPorts } from "./ports.ts";
-import { readFills } from "./read-fills.ts";
+import { FillReader } from "./read-fills.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { reportStep } from "./report-step.ts";
+import { CLOSED_ON_EXIT } from "./stop-session.ts";
 
 /** `stopped`: as asked. `lost`: start again by claiming anew. `failed`: a bug or a contradiction; not started again. */
 export type SessionEnd =
@@ -35,12 +39,9 @@ export type SessionEnd =
   | { readonly kind: "lost"; readonly reason: string }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** What becomes of the orders and the inventory when a bot is stopped. */
-export type ExitMode = "leave" | "cancel" | "close";
-
-const FLAT_CHECK_MS = 50;
-/** The reason of a bot's mode after `close`: the next start begins anew. */
-const CLOSED_ON_EXIT = "closed_on_exit";
+/** Between two questions whether the database is back: longer and longer, and never all bots at once. */
+const FIRST_PING_MS = 250;
+const LONGEST_PING_MS = 10_000;
 
 export class BotSession implements BotContext {
   readonly ports: RunnerPorts;
@@ -48,6 +49,8 @@ export class BotSession implements BotContext {
   readonly claim: Claim;
   readonly exchangeClock: ExchangeClock;
   readonly locks: LevelLocks;
+  readonly books: Books;
+  readonly fills: FillReader;
   readonly signal: AbortSignal;
   readonly validUntil = new Map<ClientOrderId, Instant>();
   readonly ended: Promise<SessionEnd>;
@@ -76,6 +79,14 @@ export class BotSession implements BotContext {
     });
     this.exchangeClock = new ExchangeClock(ports.clock, ports.exchange);
     this.locks = new LevelLocks(ports, bot, claim);
+    this.books = new Books({ ...ports, bot, claim, onAway: () => this.#do(() => this.#awaitDatabase()) });
+    this.fills = new FillReader({
+      ...ports,
+      books: this.books,
+      bot,
+      state: () => this.#state,
+      now: () => this.exchangeClock.now(),
+    });
     this.#resolver = new OrderResolver(this, () => this.#catchUp());
     this.#state = openState(bot, ledger, rules);
     this.#band = watchBand(this.#state);
@@ -96,14 +107,14 @@ export class BotSession implements BotContext {
   }
 
   async #start(): Promise<void> {
-    const { exchange, lockTtlMs, reconcileIntervalMs } = this.ports;
-    await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms));
+    const { exchange, reconcileIntervalMs } = this.ports;
+    this.#closers.push(await this.locks.adopt(workingOrders(this.#state).map(({ terms }) => terms)));
     this.#closers.push(exchange.subscribe(this.bot.market.symbol, (hint) => this.#hear(hint)));
     // A fill heard meanwhile makes a snapshot void: read again.
-    while (!this.#state.ready && !this.signal.aborted) await this.#reconcile(this.#since);
+    while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)
+      await this.#reconcile(this.#since);
     await this.#reopen();
     this.#every(reconcileIntervalMs, () => this.#reconcile(undefined));
-    this.#every(lockTtlMs / 3, () => this.locks.extendAll());
   }
 
   /** A bot that sold out because its instance stopped trades again; one that hit its stop-loss does not. */
@@ -139,32 +150,9 @@ export class BotSession implements BotContext {
     this.#end({ kind: "lost", reason });
   }
 
-  /**
-   * Places nothing new and waits for the answers of what was sent. Resting orders stay (`leave`), are cancelled
-   * (`cancel`), or are cancelled and all that is held is sold (`close`); for the latter two it waits at most `limitMs`.
-   */
-  async stop(reason: string, exit: ExitMode, limitMs: number): Promise<void> {
-    const { activity, log } = this.ports;
-    const at = this.exchangeClock.now();
-    if (exit === "close") await this.post({ kind: "control", at, action: "close", reason: CLOSED_ON_EXIT });
-    else await this.post({ kind: "control", at, action: exit === "leave" ? "stop" : exit, reason });
-    await activity.whenIdle();
-    if (exit !== "leave" && !(await this.#untilFlat(limitMs))) {
-      log.warn({ symbol: this.bot.market.symbol, exit, limitMs }, "bot.exit_unfinished");
-    }
+  /** Ends the session as asked for; what was sent and not answered is left to the next one. */
+  end(): void {
     this.#end({ kind: "stopped" });
-  }
-
-  /** True once nothing works any more; false where that takes longer than `limitMs`. */
-  async #untilFlat(limitMs: number): Promise<boolean> {
-    const { activity, clock } = this.ports;
-    const deadline = clock.monotonic() + limitMs;
-    const isFlat = (): boolean => workingOrders(this.#state).length === 0 && this.#state.mode !== "closing";
-    await activity.run(async () => {
-      while (!isFlat() && clock.monotonic() < deadline)
-        await activity.pause(clock, FLAT_CHECK_MS, this.signal);
-    });
-    return isFlat();
   }
 
   #put(letter: Letter): void {
@@ -192,21 +180,54 @@ export class BotSession implements BotContext {
 
   /** False where the step was dropped: nothing of it is stored, and its event never happened. */
   async #handle(event: GridEvent): Promise<boolean> {
+    this.#holdWhileAway();
     const { state, records, commands } = step(this.#state, event);
     if (state === this.#state) return true;
     if (records.length > 0) {
-      const outcome = await this.ports.storage.commit(this.claim, this.bot, records);
+      const outcome = await this.books.commit(records);
+      if (outcome === "away") return this.#handle(event);
       if (outcome === "stale") this.lose("a newer claim exists");
       // A duplicate was stored before: its event does not happen a second time.
       if (outcome !== "stored") return false;
     }
     this.#state = state;
     this.#band = watchBand(state);
-    reportStep(this, records);
+    // What is not in the database yet is told once it is.
+    if (!this.books.isAway) reportStep(this, records);
     this.#forgetEnded(records.some(({ kind }) => kind === "order"));
     for (const command of commands) this.#do(() => this.#obey(command));
     this.#setTimer();
     return true;
+  }
+
+  /** Without a database nothing may be placed: no intent can be stored. */
+  #holdWhileAway(): void {
+    if (!this.books.isAway || this.#state.held) return;
+    const at = this.exchangeClock.now();
+    const { state } = step(this.#state, {
+      kind: "control",
+      at,
+      action: "hold",
+      reason: "the database is away",
+    });
+    this.#state = state;
+  }
+
+  /** What the database has stored of the last write is unknown: once it answers, the bot starts from there anew. */
+  async #awaitDatabase(): Promise<void> {
+    const { activity, clock, storage, replaySpool, random, log } = this.ports;
+    for (let delay = FIRST_PING_MS; !this.signal.aborted; delay = Math.min(2 * delay, LONGEST_PING_MS)) {
+      await activity.pause(clock, delay * (0.5 + random()), this.signal);
+      if (this.signal.aborted) return;
+      try {
+        await replaySpool();
+        await storage.ping();
+        return this.lose("the database was away");
+      } catch (error) {
+        if (!hasCode(error, "STORAGE_UNAVAILABLE")) throw error;
+        log.debug({ symbol: this.bot.market.symbol, error }, "storage.still_away");
+      }
+    }
   }
 
   async #obey(command: Command): Promise<void> {
@@ -231,8 +252,7 @@ export class BotSession implements BotContext {
       case "fill": {
         const order = this.#refOf(hint.id, hint.execution.exchangeOrderId);
         if (!order) return;
-        const { execution } = hint;
-        return this.#put({ event: { kind: "fill", at: execution.at, order, execution } });
+        return this.#hearFill(order, hint.execution);
       }
       case "order": {
         const { id, exchangeOrderId, status, executed } = hint.order;
@@ -249,6 +269,26 @@ export class BotSession implements BotContext {
     }
   }
 
+  /**
+   * A fill of an order that does not work any more is late, or says that its end was not true. Of an order that the
+   * books do not know the fill alone is not enough: the lists tell the order, too.
+   */
+  #hearFill(order: OrderRef, execution: Execution): void {
+    const letter: Letter = { event: { kind: "fill", at: execution.at, order, execution } };
+    if (workingOrders(this.#state).some(({ terms }) => terms.id === order.id)) return this.#put(letter);
+    this.#do(async () => {
+      if ((await this.books.orderStatus(order.id)) === undefined) return this.#reconcile(this.#since);
+      await this.#haltFor(await findContradiction(this, [order], "partFill"));
+      this.#put(letter);
+    });
+  }
+
+  async #haltFor(contradiction: string | undefined): Promise<void> {
+    if (contradiction === undefined) return;
+    const at = this.exchangeClock.now();
+    await this.post({ kind: "control", at, action: "halt", reason: contradiction });
+  }
+
   #notePrice(price: PriceTicks): void {
     this.#lastPrice = price;
     const { exchange, symbol } = this.bot.market;
@@ -256,14 +296,10 @@ export class BotSession implements BotContext {
   }
 
   #refOf(id: ClientOrderId | undefined, exchangeOrderId: string): OrderRef | undefined {
-    const name = id === undefined ? undefined : decodeClientOrderId(id);
-    if (id !== undefined && name) {
-      const { bot, slot, side, generation } = name;
-      return bot === this.bot.code ? { id, slot, side, generation } : undefined;
-    }
-    return workingOrders(this.#state).find(
-      (order) => "exchangeOrderId" in order && order.exchangeOrderId === exchangeOrderId,
-    )?.terms;
+    // A hint may name the exchange's id only.
+    const isMeant = (order: WorkingOrder): boolean =>
+      "exchangeOrderId" in order && order.exchangeOrderId === exchangeOrderId;
+    return refOf(this.bot, id) ?? workingOrders(this.#state).find(isMeant)?.terms;
   }
 
   async #reconcile(since: Instant | undefined): Promise<void> {
@@ -271,6 +307,7 @@ export class BotSession implements BotContext {
     // The cursor passes fills only once they are stored: what it has passed is never read again.
     this.ports.metrics.count("quantmesh_reconciliation_count_total", this.#labels);
     this.#noteStream(true);
+    await this.#haltFor(snapshot.contradiction);
     if (await this.post(snapshot.event)) await this.#saveCursor(snapshot.fillCursor);
   }
 
@@ -290,28 +327,22 @@ export class BotSession implements BotContext {
   }
 
   async #catchUp(): Promise<void> {
-    const { fills, cursor } = await readFills(
-      this.ports,
-      this.bot,
-      () => this.#state,
-      this.#cursor,
-      new Map(),
-    );
+    const { fills, cursor } = await this.fills.read(this.#cursor, new Map());
+    const executed = fills.map(({ order }) => order);
+    await this.#haltFor(await findContradiction(this, executed, "partFill"));
     for (const { order, execution } of fills) {
       await this.post({ kind: "fill", at: execution.at, order, execution });
     }
     // Stored now, or by a hint before; a session that lost its database has ended.
-    const missing = await this.ports.storage.unstoredFills(
-      this.bot,
-      fills.map(({ execution }) => execution),
-    );
+    const missing = await this.books.unstoredFills(fills.map(({ execution }) => execution));
     if (missing.length === 0) await this.#saveCursor(cursor);
   }
 
   async #saveCursor(cursor: string | undefined): Promise<void> {
     if (cursor === undefined || cursor === this.#cursor || this.signal.aborted) return;
-    const outcome = await this.ports.storage.saveFillCursor(this.claim, this.bot, cursor);
+    const outcome = await this.books.saveFillCursor(cursor);
     if (outcome === "stale") return this.lose("a newer claim exists");
+    // Away: what the list showed up to here is in the spool, so this session need not read it again.
     this.#cursor = cursor;
   }
 

@@ -1,25 +1,34 @@
 /** The price-level locks of one bot: taken before an intent, kept until the order on that level is terminal. */
 import type { Claim } from "../domain/claim.ts";
+import { hasCode } from "../domain/errors.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { ClientOrderId } from "../domain/ids.ts";
 import { formatPrice } from "../domain/instrument.ts";
 import type { OrderTerms } from "../domain/order.ts";
 import type { Grant, LockOwner } from "../lock/lock.ts";
+import type { GrantHolder } from "./lock-keeper.ts";
 import type { RunnerPorts } from "./ports.ts";
 
 interface Level {
   /** Orders on this level; the lock is released when the last is terminal. */
   readonly orders: Set<ClientOrderId>;
   grant: Grant | undefined;
+  /** Monotonic ms; since when the level is ours without a break. */
+  heldSince: number;
   /** One request at a time for each key, so that a release never overtakes an acquire. */
   tail: Promise<void>;
 }
 
-export class LevelLocks {
+/** How long a level that another fleet had is shown as in conflict, if nobody asks for it again. */
+const SHOWN_MS = 90_000;
+
+export class LevelLocks implements GrantHolder {
   readonly #ports: RunnerPorts;
   readonly #bot: Bot;
   readonly #owner: LockOwner;
   readonly #levels = new Map<string, Level>();
+  /** Keys that another fleet had when they were asked for, and when that was. */
+  readonly #busy = new Map<string, number>();
 
   constructor(ports: RunnerPorts, bot: Bot, claim: Claim) {
     this.#ports = ports;
@@ -35,7 +44,7 @@ export class LevelLocks {
     let isHeld = false;
     await this.#inTurn(level, async () => {
       try {
-        level.grant = await this.#acquire([key]);
+        if (!this.#isFresh(level.grant)) this.#set(key, level, await this.#acquire([key]));
         isHeld = level.grant !== undefined;
       } finally {
         if (!isHeld) level.orders.delete(terms.id);
@@ -58,31 +67,88 @@ export class LevelLocks {
     }
   }
 
-  /** Extends every level in one round trip; levels lost or not held yet are taken again. */
-  async extendAll(): Promise<void> {
-    const held = [...this.#levels].filter(([, level]) => level.orders.size > 0);
-    if (held.length === 0) return;
-    const keys = held.map(([key]) => key);
-    const all = await this.#acquire(keys);
-    for (const [key, level] of held) level.grant = all ?? (await this.#acquire([key]));
+  /** Takes the levels of orders that rest already, as soon as the lock service can be asked; keeps all from then on. */
+  async adopt(orders: readonly OrderTerms[]): Promise<() => void> {
+    for (const terms of orders) this.#levelOf(this.#keyOf(terms)).orders.add(terms.id);
+    try {
+      await this.retake();
+    } catch (error) {
+      if (!hasCode(error, "LOCK_UNAVAILABLE")) throw error;
+      this.#ports.log.warn({ symbol: this.#bot.market.symbol, error }, "lock.adoption_postponed");
+    }
+    return this.#ports.lockKeeper.keep(this);
   }
 
-  /** Takes the levels of orders that rest already. */
-  async adopt(orders: readonly OrderTerms[]): Promise<void> {
-    for (const terms of orders) this.#levelOf(this.#keyOf(terms)).orders.add(terms.id);
-    await this.extendAll();
+  /** Levels that another fleet holds, as exact price text: nothing new is placed there. */
+  conflicts(): readonly string[] {
+    const now = this.#ports.clock.monotonic();
+    for (const [key, at] of this.#busy) {
+      if (now - at > SHOWN_MS && !this.#levels.has(key)) this.#busy.delete(key);
+    }
+    return [...this.#busy.keys()].map((key) => key.slice(key.lastIndexOf(":") + 1));
+  }
+
+  grants(): readonly Grant[] {
+    return [...this.#levels.values()].flatMap(({ grant, orders }) => (grant && orders.size > 0 ? grant : []));
+  }
+
+  extended(grant: Grant, longer: Grant | undefined): void {
+    for (const key of grant.keys) {
+      const level = this.#levels.get(key);
+      // Another request may have taken the level anew meanwhile.
+      if (level?.grant === grant) level.grant = longer;
+    }
+  }
+
+  /** In one round trip where nobody else has any of them. */
+  async retake(): Promise<void> {
+    const missing = [...this.#levels].filter(([, { grant, orders }]) => orders.size > 0 && !grant);
+    if (missing.length === 0) return;
+    const all = missing.length > 1 ? await this.#acquire(missing.map(([key]) => key)) : undefined;
+    if (all) {
+      for (const [key, level] of missing) this.#set(key, level, { ...all, keys: [key] });
+      return;
+    }
+    await Promise.all(
+      missing.map(([key, level]) =>
+        this.#inTurn(level, async () => {
+          if (level.orders.size > 0) this.#set(key, level, await this.#acquire([key]));
+        }),
+      ),
+    );
+  }
+
+  /** Worth a request only when it has lived for a while: the keeper extends it before it ends. */
+  #isFresh(grant: Grant | undefined): boolean {
+    const { clock, lockTtlMs } = this.#ports;
+    return grant !== undefined && grant.validUntil > clock.monotonic() + lockTtlMs / 2;
+  }
+
+  #set(key: string, level: Level, grant: Grant | undefined): void {
+    const { clock, log } = this.#ports;
+    const { symbol } = this.#bot.market;
+    const now = clock.monotonic();
+    if (!level.grant) level.heldSince = now;
+    level.grant = grant;
+    if (grant) {
+      if (this.#busy.delete(key)) log.info({ symbol, key }, "lock.conflict_over");
+      return;
+    }
+    if (!this.#busy.has(key)) log.warn({ symbol, key }, "lock.conflict");
+    this.#busy.set(key, now);
+    this.#ports.metrics.count("quantmesh_lock_conflict_total", this.#labels);
   }
 
   async #acquire(keys: readonly string[]): Promise<Grant | undefined> {
-    const grant = await this.#ports.lock.tryAcquire(keys, this.#owner, this.#ports.lockTtlMs);
-    const { exchange, symbol } = this.#bot.market;
-    const labels = { backend: this.#ports.lockBackend, exchange, symbol, status: grant ? "granted" : "busy" };
-    this.#ports.metrics.count("quantmesh_lock_acquire_total", labels);
-    if (!grant) {
-      const { backend } = labels;
-      this.#ports.metrics.count("quantmesh_lock_conflict_total", { backend, exchange, symbol });
+    const { lock, lockTtlMs, metrics } = this.#ports;
+    let status = "unavailable";
+    try {
+      const grant = await lock.tryAcquire(keys, this.#owner, lockTtlMs);
+      status = grant ? "granted" : "busy";
+      return grant;
+    } finally {
+      metrics.count("quantmesh_lock_acquire_total", { ...this.#labels, status });
     }
-    return grant;
   }
 
   #free(key: string, level: Level): void {
@@ -90,7 +156,12 @@ export class LevelLocks {
       this.#inTurn(level, async () => {
         if (level.orders.size > 0) return;
         this.#levels.delete(key);
-        if (level.grant) await this.#ports.lock.release(level.grant);
+        const { grant } = level;
+        if (!grant) return;
+        level.grant = undefined;
+        const heldMs = this.#ports.clock.monotonic() - level.heldSince;
+        this.#ports.metrics.observe("quantmesh_lock_hold_duration_seconds", this.#labels, heldMs / 1000);
+        await this.#ports.lock.release(grant);
       }),
     );
     // A lock that cannot be released expires by itself.
@@ -106,16 +177,22 @@ export class LevelLocks {
   #levelOf(key: string): Level {
     let level = this.#levels.get(key);
     if (!level) {
-      level = { orders: new Set(), grant: undefined, tail: Promise.resolve() };
+      level = { orders: new Set(), grant: undefined, heldSince: 0, tail: Promise.resolve() };
       this.#levels.set(key, level);
     }
     return level;
   }
 
-  /** `order:{exchange}:{account}:{symbol}:{price as exact text}`. */
+  get #labels(): { readonly backend: string; readonly exchange: string; readonly symbol: string } {
+    const { exchange, symbol } = this.#bot.market;
+    return { backend: this.#ports.lockBackend, exchange, symbol };
+  }
+
+  /** `order:{exchange}:{account}:{symbol}:{price as exact text}`, or `*` where the whole symbol is one lock. */
   #keyOf(terms: OrderTerms): string {
     const { exchange, account, symbol } = this.#bot.market;
-    const level = terms.type === "market" ? "market" : formatPrice(this.#bot.instrument, terms.price);
+    const price = terms.type === "market" ? "market" : formatPrice(this.#bot.instrument, terms.price);
+    const level = this.#ports.lockGranularity === "symbol" ? "*" : price;
     return `order:${exchange}:${account}:${symbol}:${level}`;
   }
 }

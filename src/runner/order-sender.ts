@@ -1,4 +1,4 @@
-/** Sends orders and cancels: level lock → intent → permit → send, and nothing waits after the intent. */
+/** Sends orders and cancels: rate budget → level lock → intent → permit → send, and nothing waits after the intent. */
 import { assertNever } from "../domain/assert.ts";
 import type { Instant } from "../domain/ids.ts";
 import { hasCode } from "../domain/errors.ts";
@@ -6,16 +6,24 @@ import type { OrderRef, OrderTerms } from "../domain/order.ts";
 import type { PlaceOutcome } from "../exchange/exchange.ts";
 import type { BotContext } from "./bot-context.ts";
 
+const BUSY_JITTER_MS = 1_000;
+
 /** Places one order; what became of it is posted as an event. Never sends the same order twice. */
 export async function sendOrder(context: BotContext, terms: OrderTerms): Promise<void> {
-  const { ports, bot, claim, exchangeClock, locks } = context;
-  const { exchange, storage, clock } = ports;
+  const { ports, bot, books, exchangeClock, locks } = context;
+  const { exchange, clock } = ports;
   const at = (): Instant => exchangeClock.now();
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
+  const admission = await exchange.admit?.(bot.market.symbol, terms, context.signal);
+  if (admission?.kind === "refused") return notSent(admission.reason);
   try {
-    if (!(await locks.take(terms))) return notSent("level_busy");
+    if (!(await locks.take(terms))) {
+      // Two who want one level must not come back at the same moment for ever.
+      await ports.activity.pause(clock, Math.random() * BUSY_JITTER_MS, context.signal);
+      return notSent("level_busy");
+    }
   } catch (error) {
     if (!hasCode(error, "LOCK_UNAVAILABLE")) throw error;
     return notSent("lock_unavailable");
@@ -23,7 +31,9 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const window = exchange.requestWindowMs;
   const validUntil = (at() + window) as Instant;
   const deadline = clock.monotonic() + window;
-  const intent = await storage.insertIntent(claim, bot, { terms, validUntil });
+  const intent = await books.insertIntent({ terms, validUntil });
+  // The next session finds out whether it is stored; sent it was not.
+  if (intent === "away") return;
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
 

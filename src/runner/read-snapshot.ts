@@ -4,14 +4,16 @@ import { ZERO_MONEY, addMoney } from "../domain/amounts.ts";
 import type { ExchangeOrder } from "../domain/exchange-order.ts";
 import type { Instant } from "../domain/ids.ts";
 import type { OrderRef } from "../domain/order.ts";
-import { decodeClientOrderId } from "../strategy/client-order-id.ts";
 import type { SnapshotEvent } from "../strategy/events.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
 import type { BotContext } from "./bot-context.ts";
-import { readFills } from "./read-fills.ts";
+import { findContradiction } from "./find-contradiction.ts";
+import { refOf } from "../strategy/order-ref.ts";
 
 export interface Snapshot {
   readonly event: SnapshotEvent;
+  /** Why the bot must halt before it takes the event in; undefined where they contradict nothing. */
+  readonly contradiction: string | undefined;
   /** To be stored once the event is; undefined where it stays as it was. */
   readonly fillCursor: string | undefined;
 }
@@ -41,15 +43,20 @@ export async function readSnapshot(
   }
   const known = new Map<string, OrderRef>();
   for (const order of shown.values()) {
-    const ref = refOf(context, order);
+    const ref = refOf(bot, order.id);
     if (ref) known.set(order.exchangeOrderId, ref);
   }
-  const { fills, cursor: fillCursor } = await readFills(ports, bot, () => context.state(), cursor, known);
+  const { fills, cursor: fillCursor } = await context.fills.read(cursor, known);
   const { price, at } = await exchange.price(symbol);
   const base = await readBase(context);
-  const seen = [...known.values(), ...fills.map(({ order }) => order)];
+  const executed = fills.map(({ order }) => order);
+  const contradiction =
+    (await findContradiction(context, executed, "partFill")) ??
+    (await findContradiction(context, [...known.values()], "accepted"));
+  const seen = [...known.values(), ...executed];
   return {
     event: { kind: "snapshot", at, price, orders: [...shown.values()], fills, seen, baseOwned: base },
+    contradiction,
     fillCursor,
   };
 }
@@ -60,10 +67,4 @@ async function readBase({ ports, bot }: BotContext): Promise<Money | undefined> 
   if (!ports.ownsAsset(base)) return undefined;
   const balance = (await ports.exchange.balances()).find(({ asset }) => asset === base);
   return balance ? addMoney(balance.free, balance.locked) : ZERO_MONEY;
-}
-
-function refOf(context: BotContext, { id }: ExchangeOrder): OrderRef | undefined {
-  const name = id === undefined ? undefined : decodeClientOrderId(id);
-  if (!name || !id || name.bot !== context.bot.code) return undefined;
-  return { id, slot: name.slot, side: name.side, generation: name.generation };
 }

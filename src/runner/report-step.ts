@@ -8,6 +8,7 @@ import type { BotContext } from "./bot-context.ts";
 /** What a comparison with the exchange's lists, or a late word of it, put right. */
 const RECONCILE_EVENTS: ReadonlySet<string> = new Set([
   "order_adopted",
+  "order_remembered",
   "order_orphaned",
   "order_absent",
   "late_fill",

@@ -5,6 +5,7 @@ import { addLots, addMoney } from "../domain/amounts.ts";
 import type { Claim } from "../domain/claim.ts";
 import type { Fill } from "../domain/fill.ts";
 import type { Bot } from "../domain/grid.ts";
+import { instant } from "../domain/ids.ts";
 import type { Progress } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
@@ -17,6 +18,7 @@ import type {
 } from "../domain/records.ts";
 import type { Database } from "./database.ts";
 import {
+  dayOf,
   fillRow,
   holdingColumns,
   newOrderRow,
@@ -27,7 +29,8 @@ import {
   tradeRow,
   wholeMs,
 } from "./mapping.ts";
-import type { BotsTable, Schema, TradesTable } from "./schema.ts";
+import type { BotsTable, Schema, TotalsColumns, TradesTable } from "./schema.ts";
+import type { Statements } from "./statements.ts";
 
 /** Thrown to roll back a step of which a fill is stored already. */
 export class DuplicateFill extends Error {}
@@ -35,10 +38,16 @@ export class DuplicateFill extends Error {}
 /** Rows of one insert: databases bound the number of parameters of a statement. */
 const ROWS_AT_ONCE = 500;
 
+/** A transaction under way on a database with its statements. */
+export interface Writing {
+  readonly database: Database;
+  readonly statements: Statements;
+  readonly trx: Transaction<Schema>;
+}
+
 /** Writes all records. Throws DuplicateFill where a fill is stored already, INVARIANT where an order is unknown. */
 export async function applyRecords(
-  database: Database,
-  trx: Transaction<Schema>,
+  { database, statements, trx }: Writing,
   claim: Claim,
   bot: Bot,
   records: readonly StoreRecord[],
@@ -46,11 +55,12 @@ export async function applyRecords(
   const fills: Fill[] = [];
   const trades: TradesTable[] = [];
   const events: EventRecord[] = [];
+  let totals: TotalsColumns | undefined;
   let botColumns: Partial<BotsTable> = {};
   for (const record of records) {
     switch (record.kind) {
       case "order":
-        await updateOrder(trx, bot, record);
+        await updateOrder(statements, trx, bot, record);
         break;
       case "lateProgress":
         await addLateProgress(trx, bot, record);
@@ -62,7 +72,7 @@ export async function applyRecords(
         await trx.insertInto("slots").values(newSlotRow(bot, record.terms)).execute();
         break;
       case "slot":
-        await updateSlot(trx, bot, record);
+        await updateSlot(statements, trx, bot, record);
         break;
       case "fill":
         fills.push(record.fill);
@@ -74,7 +84,7 @@ export async function applyRecords(
         events.push(record);
         break;
       case "totals":
-        botColumns = { ...botColumns, ...totalsColumns(bot.instrument, record.totals) };
+        totals = totalsColumns(bot.instrument, record.totals);
         break;
       case "mode":
         botColumns = { ...botColumns, mode: record.mode, mode_reason: record.reason };
@@ -86,10 +96,11 @@ export async function applyRecords(
         assertNever(record);
     }
   }
-  await insertFills(database, trx, bot, fills);
-  for (const rows of chunks(trades)) await trx.insertInto("trades").values(rows).execute();
-  await insertEvents(trx, bot, events);
+  await insertFills(database, statements, trx, bot, fills);
+  await statements.insertTrades.run(trx, trades);
+  await insertEvents(statements, trx, bot, events);
   if (Object.keys(botColumns).length > 0) await updateBot(trx, bot, botColumns);
+  if (totals) await updateTotals(statements, trx, bot, totals, fills);
 }
 
 /** Changes columns of the bot's row. */
@@ -105,21 +116,23 @@ export function chunks<Row>(rows: readonly Row[]): readonly (readonly Row[])[] {
   return parts;
 }
 
-async function updateOrder(trx: Transaction<Schema>, bot: Bot, record: OrderRecord): Promise<void> {
-  const updated = await trx
-    .updateTable("orders")
-    .set({
-      status: record.status,
-      unfinished: isTerminal(record.status) ? null : 1,
-      ...progressColumns(bot.instrument, record.progress),
-      updated_at: wholeMs(record.at),
-      // An id once learned stays: late fills name nothing else.
-      ...(record.exchangeOrderId === undefined ? {} : { exchange_order_id: record.exchangeOrderId }),
-    })
-    .where("client_order_id", "=", record.id)
-    .where("bot_code", "=", bot.code)
-    .executeTakeFirst();
-  invariant(updated.numUpdatedRows === 1n, `order ${record.id} of bot ${bot.code} is not stored`);
+async function updateOrder(
+  { updateOrder }: Statements,
+  trx: Transaction<Schema>,
+  bot: Bot,
+  record: OrderRecord,
+): Promise<void> {
+  const { numAffectedRows } = await updateOrder.run(trx, {
+    status: record.status,
+    unfinished: isTerminal(record.status) ? null : 1,
+    ...progressColumns(bot.instrument, record.progress),
+    updated_at: wholeMs(record.at),
+    // An id once learned stays: late fills name nothing else.
+    exchange_order_id: record.exchangeOrderId ?? null,
+    client_order_id: record.id,
+    bot_code: bot.code,
+  });
+  invariant(numAffectedRows === 1n, `order ${record.id} of bot ${bot.code} is not stored`);
 }
 
 /** Nothing where the order itself is not stored: only its fill is known. */
@@ -152,10 +165,10 @@ async function adoptOrder(
   trx: Transaction<Schema>,
   claim: Claim,
   bot: Bot,
-  { terms, exchangeOrderId }: AdoptedOrderRecord,
+  { terms, status, exchangeOrderId }: AdoptedOrderRecord,
 ): Promise<void> {
   const origin = {
-    status: "open",
+    status,
     exchangeOrderId,
     // Nobody waits for the request of an order that rests.
     validUntil: terms.createdAt,
@@ -167,57 +180,69 @@ async function adoptOrder(
     .execute();
 }
 
-async function updateSlot(trx: Transaction<Schema>, bot: Bot, record: SlotRecord): Promise<void> {
-  const updated = await trx
-    .updateTable("slots")
-    .set(holdingColumns(bot.instrument, record.holding))
-    .where("bot_code", "=", bot.code)
-    .where("slot", "=", record.slot)
-    .executeTakeFirst();
-  invariant(updated.numUpdatedRows === 1n, `slot ${record.slot} of bot ${bot.code} is not stored`);
+async function updateSlot(
+  { updateSlot }: Statements,
+  trx: Transaction<Schema>,
+  bot: Bot,
+  { slot, holding }: SlotRecord,
+): Promise<void> {
+  const columns = holdingColumns(bot.instrument, holding);
+  const { numAffectedRows } = await updateSlot.run(trx, { ...columns, bot_code: bot.code, slot });
+  invariant(numAffectedRows === 1n, `slot ${slot} of bot ${bot.code} is not stored`);
+}
+
+/** Totals change with the fills that they come from, so the newest of those names the day. */
+async function updateTotals(
+  { updateTotals, saveDay }: Statements,
+  trx: Transaction<Schema>,
+  bot: Bot,
+  totals: TotalsColumns,
+  fills: readonly Fill[],
+): Promise<void> {
+  const { numAffectedRows } = await updateTotals.run(trx, Object.assign(totals, { code: bot.code }));
+  invariant(numAffectedRows === 1n, `bot ${bot.code} is not stored`);
+  if (fills.length === 0) return;
+  const newest = fills.reduce((at, fill) => Math.max(at, fill.at), 0);
+  await saveDay.run(trx, Object.assign(totals, { bot_code: bot.code, day: dayOf(instant(newest)) }));
 }
 
 async function insertFills(
   database: Database,
+  { lastFill, insertFills }: Statements,
   trx: Transaction<Schema>,
   bot: Bot,
   fills: readonly Fill[],
 ): Promise<void> {
   if (fills.length === 0) return;
-  const last = await trx
-    .selectFrom("fills")
-    .select((eb) => eb.fn.max("seq").as("seq"))
-    .where("bot_code", "=", bot.code)
-    .executeTakeFirstOrThrow();
-  const next = (last.seq ?? 0) + 1;
-  const rows = fills.map((fill, index) => fillRow(bot, fill, next + index));
-  for (const some of chunks(rows)) {
-    try {
-      await trx.insertInto("fills").values(some).execute();
-    } catch (error) {
-      throw database.isKeyConflict(error) ? new DuplicateFill() : error;
-    }
+  const { rows } = await lastFill.run(trx, { bot_code: bot.code });
+  const next = (rows[0]?.seq ?? 0) + 1;
+  try {
+    await insertFills.run(
+      trx,
+      fills.map((fill, index) => fillRow(bot, fill, next + index)),
+    );
+  } catch (error) {
+    throw database.isKeyConflict(error) ? new DuplicateFill() : error;
   }
 }
 
 async function insertEvents(
+  { lastEvent, insertEvents }: Statements,
   trx: Transaction<Schema>,
   bot: Bot,
   events: readonly EventRecord[],
 ): Promise<void> {
   if (events.length === 0) return;
-  const last = await trx
-    .selectFrom("events")
-    .select((eb) => eb.fn.max("id").as("id"))
-    .where("bot_code", "=", bot.code)
-    .executeTakeFirstOrThrow();
-  const next = (last.id ?? 0) + 1;
-  const rows = events.map(({ at, type, detail }, index) => ({
-    bot_code: bot.code,
-    id: next + index,
-    at: wholeMs(at),
-    type,
-    detail: JSON.stringify(detail),
-  }));
-  for (const some of chunks(rows)) await trx.insertInto("events").values(some).execute();
+  const { rows } = await lastEvent.run(trx, { bot_code: bot.code });
+  const next = (rows[0]?.id ?? 0) + 1;
+  await insertEvents.run(
+    trx,
+    events.map(({ at, type, detail }, index) => ({
+      bot_code: bot.code,
+      id: next + index,
+      at: wholeMs(at),
+      type,
+      detail: JSON.stringify(detail),
+    })),
+  );
 }

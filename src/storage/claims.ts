@@ -1,39 +1,80 @@
-/** The claim rows: who owns a market, and the fence that every write of an owner passes. */
+/** The claim rows: who owns a market and until when, and the fence that every write of an owner passes. */
 import { randomUUID } from "node:crypto";
-import type { Kysely, Transaction } from "kysely";
+import type { ExpressionBuilder, Transaction } from "kysely";
+import { sql } from "kysely";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Database } from "./database.ts";
-import type { Schema } from "./schema.ts";
+import { unavailable } from "./database.ts";
+import { insertIfAbsent } from "./insert-if-absent.ts";
+import type { ClaimsTable, Schema } from "./schema.ts";
+import type { Statements } from "./statements.ts";
+import type { ClaimAnswer, ClaimRequest } from "./storage.ts";
 
-/** Gives the market to `holder`: the next epoch and a fresh token. */
+/** The token of a market that nobody holds: no claim has it. */
+const NO_TOKEN = "";
+
+/** Gives the market to `holder`, whoever has it: the next epoch and a fresh token, valid until somebody else claims. */
 export function takeClaim(database: Database, market: MarketKey, holder: string): Promise<Claim> {
-  const { exchange, account, symbol } = market;
-  return database.transaction(async (trx) => {
-    const last = await trx
-      .selectFrom("claims")
-      .select("epoch")
-      .where("exchange", "=", exchange)
-      .where("account", "=", account)
-      .where("symbol", "=", symbol)
-      .$if(database.traits.locksRows, (query) => query.forUpdate())
-      .executeTakeFirst();
-    const claim: Claim = { market, epoch: (last?.epoch ?? 0) + 1, token: randomUUID(), holder };
-    const holding = { epoch: claim.epoch, token: claim.token, holder, expires_at: null };
-    if (last) {
-      await trx
-        .updateTable("claims")
-        .set(holding)
-        .where("exchange", "=", exchange)
-        .where("account", "=", account)
-        .where("symbol", "=", symbol)
-        .execute();
-    } else {
-      await trx
-        .insertInto("claims")
-        .values({ exchange, account, symbol, ...holding })
-        .execute();
+  return changeClaim(database, market, ({ epoch }) => {
+    const claim: Claim = { market, epoch: epoch + 1, token: randomUUID(), holder };
+    return { claim, expiresAt: null, answer: claim };
+  });
+}
+
+/** Gives the market to who asks, if it is free or if the request says whose claim is void. */
+export function requestClaim(
+  database: Database,
+  { market, holder, ttlMs, replaces }: ClaimRequest,
+): Promise<ClaimAnswer> {
+  return changeClaim(database, market, (row, now): Change<ClaimAnswer> => {
+    const expiresInMs = row.expires_at === null ? 0 : row.expires_at - now;
+    if (expiresInMs > 0 && row.epoch !== replaces) {
+      return { answer: { kind: "held", holder: row.holder, epoch: row.epoch, expiresInMs } };
     }
-    return claim;
+    const claim: Claim = { market, epoch: row.epoch + 1, token: randomUUID(), holder };
+    return { claim, expiresAt: now + ttlMs, answer: { kind: "claimed", claim } };
+  });
+}
+
+/** Lets the claims that are still held live for `ttlMs` from now; returns those. */
+export function renewClaims(
+  database: Database,
+  claims: readonly Claim[],
+  ttlMs: number,
+): Promise<readonly Claim[]> {
+  if (claims.length === 0) return Promise.resolve([]);
+  return database.transaction(async (trx) => {
+    for (const claim of claims) assertCurrent(database, claim);
+    const held = new Set<string>();
+    for (let from = 0; from < claims.length; from += CLAIMS_AT_ONCE) {
+      const some = claims.slice(from, from + CLAIMS_AT_ONCE);
+      const { numUpdatedRows } = await trx
+        .updateTable("claims")
+        .where((eb) => isAnyOf(eb, some))
+        .set({ expires_at: sql`${sql.raw(database.traits.nowMs)} + ${ttlMs}` })
+        .executeTakeFirstOrThrow();
+      if (numUpdatedRows === BigInt(some.length)) for (const { token } of some) held.add(token);
+      else {
+        const rows = await trx
+          .selectFrom("claims")
+          .select("token")
+          .where((eb) => isAnyOf(eb, some))
+          .execute();
+        for (const { token } of rows) held.add(token);
+      }
+    }
+    return claims.filter(({ token }) => held.has(token));
+  });
+}
+
+/** Frees the market for whoever asks next; nothing where the claim is not the market's any more. */
+export function releaseClaim(database: Database, claim: Claim): Promise<void> {
+  return database.write(async (db) => {
+    await db
+      .updateTable("claims")
+      .set({ token: NO_TOKEN, expires_at: 0 })
+      .where((eb) => isAnyOf(eb, [claim]))
+      .execute();
   });
 }
 
@@ -43,26 +84,92 @@ export function takeClaim(database: Database, market: MarketKey, holder: string)
  */
 export function fenced<Result>(
   database: Database,
+  { holdClaim }: Statements,
   claim: Claim,
   market: MarketKey,
   work: (trx: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result | "stale"> {
   return database.transaction(async (trx) => {
-    const held = await claimRow(trx, claim, market)
-      .select("epoch")
-      .$if(database.traits.locksRows, (query) => query.forUpdate())
-      .executeTakeFirst();
-    return held ? work(trx) : "stale";
+    assertCurrent(database, claim);
+    const { exchange, account, symbol } = market;
+    const { epoch, token } = claim;
+    const { rows } = await holdClaim.run(trx, { exchange, account, symbol, epoch, token });
+    return rows.length === 1 ? work(trx) : "stale";
   });
 }
 
-/** The row of `market` where it is `claim`'s; no row where somebody newer owns the market. */
-export function claimRow(db: Kysely<Schema>, claim: Claim, market: MarketKey) {
-  return db
-    .selectFrom("claims")
-    .where("exchange", "=", market.exchange)
-    .where("account", "=", market.account)
-    .where("symbol", "=", market.symbol)
-    .where("epoch", "=", claim.epoch)
-    .where("token", "=", claim.token);
+/**
+ * Throws STORAGE_UNAVAILABLE where another server answers than the one that the claim was taken from, or the same
+ * after a restart: what was stored under the claim may not be there any more.
+ */
+export function assertCurrent(database: Database, claim: Claim): void {
+  if (database.isOfThisServer(claim)) return;
+  throw unavailable(
+    database.name,
+    new Error("the server was restarted or replaced; the market must be claimed anew"),
+  );
+}
+
+const CLAIMS_AT_ONCE = 200;
+
+/** By the key first, so that no other market's row is looked at, or waited for. */
+function isAnyOf(eb: ExpressionBuilder<Schema, "claims">, claims: readonly Claim[]) {
+  return eb.or(
+    claims.map(({ market, epoch, token }) =>
+      eb.and([
+        eb("exchange", "=", market.exchange),
+        eb("account", "=", market.account),
+        eb("symbol", "=", market.symbol),
+        eb("epoch", "=", epoch),
+        eb("token", "=", token),
+      ]),
+    ),
+  );
+}
+
+interface Change<Answer> {
+  /** The market's new claim; undefined leaves the row as it is. */
+  readonly claim?: Claim;
+  readonly expiresAt?: number | null;
+  readonly answer: Answer;
+}
+
+/** Reads the market's row under its lock and writes what `decide` makes of it. */
+async function changeClaim<Answer>(
+  database: Database,
+  { exchange, account, symbol }: MarketKey,
+  decide: (row: ClaimsTable, now: number) => Change<Answer>,
+): Promise<Answer> {
+  const { claim, answer, incarnation } = await database.transaction(async (trx) => {
+    // If another server turns up from here on, this transaction breaks with its connection.
+    const { incarnation } = database;
+    const read = () =>
+      trx
+        .selectFrom("claims")
+        .selectAll()
+        .select(sql.raw<number>(database.traits.nowMs).as("now"))
+        .where("exchange", "=", exchange)
+        .where("account", "=", account)
+        .where("symbol", "=", symbol)
+        .$if(database.traits.locksRows, (query) => query.forUpdate())
+        .executeTakeFirst();
+    const free = { exchange, account, symbol, epoch: 0, token: NO_TOKEN, holder: "", expires_at: 0 };
+    const insert = (): Promise<void> => insertIfAbsent(trx, database.traits, "claims", free);
+    const found = (await read()) ?? (await insert().then(read));
+    const { now, ...row } = found ?? { ...free, now: 0 };
+    const change = decide(row, now);
+    if (change.claim) {
+      const { epoch, token, holder } = change.claim;
+      await trx
+        .updateTable("claims")
+        .set({ epoch, token, holder, expires_at: change.expiresAt ?? null })
+        .where("exchange", "=", exchange)
+        .where("account", "=", account)
+        .where("symbol", "=", symbol)
+        .execute();
+    }
+    return { ...change, incarnation };
+  });
+  if (claim) database.noteClaim(claim, incarnation);
+  return answer;
 }

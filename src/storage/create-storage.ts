@@ -1,25 +1,37 @@
-/** Opens the durable storage that the options name. */
-import { SCHEMA_VERSION } from "./migrations/migrate.ts";
+/** Opens the durable storage at an address. */
+import type { ConnectionPool, PoolLimits } from "./connection-pool.ts";
 import { Database, unavailable } from "./database.ts";
-import { SQLITE } from "./dialect.ts";
+import type { DialectTraits } from "./dialect.ts";
+import type { DatabaseAddress, ServerAddress } from "./dsn.ts";
+import { describeAddress } from "./dsn.ts";
 import { KyselyStorage } from "./kysely-storage.ts";
-import { openSqlite } from "./sqlite.ts";
+import { SCHEMA_VERSION, migrateTo, requireSchema } from "./migrations/migrate.ts";
+import { flavorOf, mysqlDialect, mysqlPool, mysqlTraits } from "./mysql.ts";
+import { openingFailure } from "./opening-failure.ts";
+import { POSTGRES, postgresDialect, postgresPool } from "./postgres.ts";
+import { SQLITE, openSqlite } from "./sqlite.ts";
 import type { Storage } from "./storage.ts";
 
 export interface StorageOptions {
-  readonly type: "sqlite";
-  /** Path of the database file, or `:memory:`; missing parent folders are created. */
-  readonly file: string;
+  readonly pool?: PoolLimits;
+  /** How long a connection or a statement of a database server may take. */
+  readonly limitMs?: number;
 }
 
+const DEFAULT_POOL: PoolLimits = { maxOpen: 10, maxIdle: 10, maxLifetimeMs: 3_600_000 };
+const DEFAULT_LIMIT_MS = 10_000;
+
 /**
- * Opens the database and brings its schema up to date.
- * Throws STORAGE_UNAVAILABLE where it cannot be opened, CONFIG_INVALID where a newer quantmesh wrote it.
+ * Opens the database and brings its schema up to date. Throws STORAGE_UNAVAILABLE where it cannot be reached,
+ * CONFIG_INVALID where it refuses the login, does not exist, or was written by a newer quantmesh.
  */
-export async function createStorage(options: StorageOptions): Promise<Storage> {
-  const database = openDatabase(options);
+export async function createStorage(
+  address: DatabaseAddress,
+  options: StorageOptions = {},
+): Promise<Storage> {
+  const database = await openDatabase(address, options);
   try {
-    await database.migrate(SCHEMA_VERSION);
+    await migrateTo(database, SCHEMA_VERSION);
   } catch (error) {
     await database.close();
     throw error;
@@ -27,11 +39,59 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
   return new KyselyStorage(database);
 }
 
-/** The database with the schema that it has. Throws STORAGE_UNAVAILABLE. */
-export function openDatabase({ file }: StorageOptions): Database {
+/**
+ * Opens a database whose schema is up to date, and changes nothing in it. Throws as `createStorage` does, and
+ * CONFIG_INVALID where the schema is older.
+ */
+export async function openStorage(address: DatabaseAddress, options: StorageOptions = {}): Promise<Storage> {
+  const database = await openDatabase(address, options);
   try {
-    return new Database(openSqlite(file), SQLITE, file);
+    await requireSchema(database);
   } catch (error) {
-    throw unavailable(file, error);
+    await database.close();
+    throw error;
+  }
+  return new KyselyStorage(database);
+}
+
+/** The database with the schema that it has. Throws as `createStorage` does. */
+export async function openDatabase(
+  address: DatabaseAddress,
+  { pool = DEFAULT_POOL, limitMs = DEFAULT_LIMIT_MS }: StorageOptions = {},
+): Promise<Database> {
+  const name = describeAddress(address);
+  if (address.type === "sqlite") {
+    try {
+      return new Database({ dialect: openSqlite(address.file), traits: SQLITE, name, incarnation: () => 1 });
+    } catch (error) {
+      throw unavailable(name, error);
+    }
+  }
+  const options = { limits: pool, limitMs };
+  const isPostgres = address.type === "postgres";
+  const connections = isPostgres ? postgresPool(address, options) : mysqlPool(address, options);
+  try {
+    const traits = await greet(address, connections, limitMs);
+    const dialect = isPostgres ? postgresDialect(connections, limitMs) : mysqlDialect(connections, limitMs);
+    return new Database({ dialect, traits, name, incarnation: () => connections.incarnation });
+  } catch (error) {
+    connections.end();
+    throw error;
+  }
+}
+
+/** The first connection: proves the address, and tells what kind of server answers. */
+async function greet(
+  address: ServerAddress,
+  connections: ConnectionPool,
+  limitMs: number,
+): Promise<DialectTraits> {
+  try {
+    const connection = await connections.acquire(limitMs);
+    const { rows } = await connection.execute("select version() as version", [], false);
+    connections.release(connection);
+    return address.type === "postgres" ? POSTGRES : mysqlTraits(flavorOf(String(rows[0]?.["version"])));
+  } catch (error) {
+    throw openingFailure(address, error);
   }
 }

@@ -1,34 +1,38 @@
 /** What differs between the databases, as named facts; everything else is the same SQL. */
-import Database from "better-sqlite3";
 import type { ColumnDataType } from "kysely";
 
-/** Why a statement failed: another row has its key, another rule of the schema, or the database itself. */
-export type DatabaseFailure = "keyConflict" | "constraint" | "unavailable";
+/**
+ * Why a statement failed. `keyConflict`: another row has its key. `constraint`: another rule of the schema.
+ * `contention`: others were in the way and the database undid the whole transaction; it may be tried again.
+ * `denied`: login, permission or the database itself is missing. `unavailable`: anything else of the database's.
+ */
+export type DatabaseFailure = "keyConflict" | "constraint" | "contention" | "denied" | "unavailable";
 
 export interface DialectTraits {
+  readonly type: "sqlite" | "postgres" | "mysql";
   /** Holds a decimal of 36 digits, 18 of them after the point, exactly. */
   readonly amountType: ColumnDataType;
   /** Reads can lock rows. Where they cannot, every write transaction must have the database to itself. */
   readonly locksRows: boolean;
+  /** Spells the shared lock of a read row `for share`; otherwise `lock in share mode`. */
+  readonly saysForShare: boolean;
   /** A transaction sees what others commit meanwhile, unless it is asked for more isolation. */
   readonly snapshotsNeedIsolation: boolean;
+  /** A migration that fails is undone as a whole. */
+  readonly undoesSchemaChanges: boolean;
+  /** Spells an upsert `on conflict … do update`; otherwise `on duplicate key update`. */
+  readonly saysOnConflict: boolean;
+  /** What ends the statement that creates a table. */
+  readonly tableOptions: string | undefined;
+  /** SQL for the database's own time in milliseconds since 1970, as a whole number. */
+  readonly nowMs: string;
+  /** SQL that takes the right to change the schema, 1 if it was free; undefined where a transaction is that right. */
+  readonly takeSchemaLock: string | undefined;
+  readonly freeSchemaLock: string | undefined;
   /** undefined where the error does not come from the database. */
   failureOf(error: unknown): DatabaseFailure | undefined;
+  /** The statement named a table that is not there. */
+  isMissingTable(error: unknown): boolean;
+  /** The statement would have created what is there. */
+  isAlreadyThere(error: unknown): boolean;
 }
-
-export const SQLITE: DialectTraits = {
-  amountType: "text",
-  locksRows: false,
-  snapshotsNeedIsolation: false,
-  failureOf: (error) => {
-    if (error instanceof Database.SqliteError) {
-      if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
-      if (error.code === "SQLITE_CONSTRAINT_UNIQUE") return "keyConflict";
-      return error.code.startsWith("SQLITE_CONSTRAINT") ? "constraint" : "unavailable";
-    }
-    return error instanceof Error && CLOSED_MESSAGES.includes(error.message) ? "unavailable" : undefined;
-  },
-};
-
-/** What better-sqlite3 and Kysely say, without a code, of a database that was closed. */
-const CLOSED_MESSAGES = ["The database connection is not open", "driver has already been destroyed"];

@@ -1,10 +1,10 @@
 /** Stores the intent of an order in one statement: the permission to send it. */
 import type { Claim } from "../domain/claim.ts";
 import type { Bot } from "../domain/grid.ts";
-import { claimRow } from "./claims.ts";
+import { assertCurrent } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { newOrderRow } from "./mapping.ts";
-import type { OrdersTable } from "./schema.ts";
+import type { Statements } from "./statements.ts";
 import type { Intent, IntentOutcome } from "./storage.ts";
 
 /**
@@ -13,28 +13,21 @@ import type { Intent, IntentOutcome } from "./storage.ts";
  */
 export function insertIntent(
   database: Database,
+  statements: Statements,
   claim: Claim,
   bot: Bot,
   { terms, validUntil }: Intent,
 ): Promise<IntentOutcome> {
-  const row = newOrderRow(bot, terms, {
-    status: "pending",
-    exchangeOrderId: null,
-    validUntil,
-    epoch: claim.epoch,
-  });
-  return database.run(async (db) => {
+  const { exchange, account, symbol } = bot.market;
+  const { epoch, token } = claim;
+  const origin = { status: "pending", exchangeOrderId: null, validUntil, epoch } as const;
+  // Assigned, not spread: that is ten times faster here, and every order passes.
+  const values = Object.assign(newOrderRow(bot, terms, origin), { exchange, account, symbol, token });
+  return database.write(async (db) => {
+    assertCurrent(database, claim);
     try {
-      const inserted = await db
-        .insertInto("orders")
-        .columns(COLUMNS)
-        .expression((eb) =>
-          claimRow(db, claim, bot.market)
-            .select(COLUMNS.map((column) => eb.val(row[column]).as(column)))
-            .$if(database.traits.locksRows, (query) => query.forShare()),
-        )
-        .executeTakeFirst();
-      return inserted.numInsertedOrUpdatedRows === 1n ? "stored" : "stale";
+      const inserted = await statements.insertIntent.run(db, values);
+      return inserted.numAffectedRows === 1n ? "stored" : "stale";
     } catch (error) {
       // Without the claim there was no row to insert, so a conflict tells of another order.
       if (database.isKeyConflict(error)) return "taken";
@@ -42,25 +35,3 @@ export function insertIntent(
     }
   });
 }
-
-const COLUMNS = [
-  "client_order_id",
-  "bot_code",
-  "slot",
-  "side",
-  "generation",
-  "type",
-  "price",
-  "quantity",
-  "status",
-  "unfinished",
-  "exchange_order_id",
-  "executed",
-  "quote",
-  "fee",
-  "base_fee",
-  "valid_until",
-  "epoch",
-  "created_at",
-  "updated_at",
-] as const satisfies readonly (keyof OrdersTable)[];

@@ -3,23 +3,36 @@ import { randomUUID } from "node:crypto";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, Trade } from "../domain/grid.ts";
+import type { ClientOrderId } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
-import { fenced, takeClaim } from "./claims.ts";
+import { fenced, releaseClaim, renewClaims, requestClaim, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
+import { insertIfAbsent } from "./insert-if-absent.ts";
 import { insertIntent } from "./insert-intent.ts";
+import { listDays } from "./list-days.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
+import type { LockStatements } from "./locks.ts";
+import { compileLockStatements, extendLocks, freeLocks, takeLocks } from "./locks.ts";
 import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
+import type { Statements } from "./statements.ts";
+import { compileStatements } from "./statements.ts";
 import type {
   BotSummary,
+  ClaimAnswer,
+  ClaimRequest,
   CommitOutcome,
+  DayRow,
   FillRow,
+  HeldLocks,
   Intent,
   IntentOutcome,
+  LockRequest,
   OrderRow,
   PageQuery,
   Storage,
@@ -28,22 +41,21 @@ import type {
 
 export class KyselyStorage implements Storage {
   readonly #database: Database;
+  readonly #statements: Statements;
+  readonly #lockStatements: LockStatements;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#statements = compileStatements(database.compiler, database.traits);
+    this.#lockStatements = compileLockStatements(database.compiler, database.traits);
   }
 
   fleetId(): Promise<string> {
     return this.#database.transaction(async (trx) => {
-      const stored = await trx
-        .selectFrom("meta")
-        .select("value")
-        .where("name", "=", "fleet_id")
-        .executeTakeFirst();
-      if (stored) return stored.value;
-      const value = randomUUID();
-      await trx.insertInto("meta").values({ name: "fleet_id", value }).execute();
-      return value;
+      const row = { name: "fleet_id", value: randomUUID() };
+      await insertIfAbsent(trx, this.#database.traits, "meta", row);
+      const stored = trx.selectFrom("meta").select("value").where("name", "=", row.name);
+      return (await stored.executeTakeFirstOrThrow()).value;
     });
   }
 
@@ -51,8 +63,20 @@ export class KyselyStorage implements Storage {
     return takeClaim(this.#database, market, holder);
   }
 
+  requestClaim(request: ClaimRequest): Promise<ClaimAnswer> {
+    return requestClaim(this.#database, request);
+  }
+
+  renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]> {
+    return renewClaims(this.#database, claims, ttlMs);
+  }
+
+  releaseClaim(claim: Claim): Promise<void> {
+    return releaseClaim(this.#database, claim);
+  }
+
   findBot({ exchange, account, symbol }: MarketKey): Promise<Bot | undefined> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const row = await db
         .selectFrom("bots")
         .selectAll()
@@ -67,7 +91,7 @@ export class KyselyStorage implements Storage {
   }
 
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale"> {
-    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+    return fenced(this.#database, this.#statements, claim, bot.market, async (trx): Promise<"stored"> => {
       await trx.insertInto("bots").values(newBotRow(bot)).execute();
       const slots = bot.slots.map((terms) => newSlotRow(bot, terms));
       for (const rows of chunks(slots)) await trx.insertInto("slots").values(rows).execute();
@@ -80,16 +104,23 @@ export class KyselyStorage implements Storage {
   }
 
   insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome> {
-    return insertIntent(this.#database, claim, bot, intent);
+    return insertIntent(this.#database, this.#statements, claim, bot, intent);
   }
 
   async commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome> {
     if (records.length === 0) return "stored";
     try {
-      return await fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
-        await applyRecords(this.#database, trx, claim, bot, records);
-        return "stored";
-      });
+      return await fenced(
+        this.#database,
+        this.#statements,
+        claim,
+        bot.market,
+        async (trx): Promise<"stored"> => {
+          const writing = { database: this.#database, statements: this.#statements, trx };
+          await applyRecords(writing, claim, bot, records);
+          return "stored";
+        },
+      );
     } catch (error) {
       if (error instanceof DuplicateFill) return "duplicate";
       throw error;
@@ -97,14 +128,14 @@ export class KyselyStorage implements Storage {
   }
 
   saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale"> {
-    return fenced(this.#database, claim, bot.market, async (trx): Promise<"stored"> => {
+    return fenced(this.#database, this.#statements, claim, bot.market, async (trx): Promise<"stored"> => {
       await updateBot(trx, bot, { fill_cursor: cursor });
       return "stored";
     });
   }
 
   findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const row = await db
         .selectFrom("orders")
         .selectAll()
@@ -115,31 +146,32 @@ export class KyselyStorage implements Storage {
     });
   }
 
-  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
-    return this.#database.run(async (db) => {
-      const { exchange, account, symbol } = bot.market;
-      const stored = new Set<string>();
-      for (const part of chunks(executions)) {
-        const rows = await db
-          .selectFrom("fills")
-          .select(["trade_id", "side"])
-          .where("exchange", "=", exchange)
-          .where("account", "=", account)
-          .where("symbol", "=", symbol)
-          .where(
-            "trade_id",
-            "in",
-            part.map(({ tradeId }) => tradeId),
-          )
-          .execute();
-        for (const { trade_id, side } of rows) stored.add(`${trade_id} ${side}`);
-      }
-      return executions.filter(({ tradeId, side }) => !stored.has(`${tradeId} ${side}`));
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined> {
+    return this.#database.read(async (db) => {
+      const row = await db
+        .selectFrom("orders")
+        .select("status")
+        .where("client_order_id", "=", id)
+        .where("bot_code", "=", bot.code)
+        .executeTakeFirst();
+      return row?.status;
     });
   }
 
+  unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]> {
+    return this.#database.read((db) => uncountedFills(db, bot, executions));
+  }
+
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void> {
+    return this.#database.transaction((trx) => deliverFills(trx, this.#database.traits, bot, fills));
+  }
+
+  deliveredFills(bot: Bot): Promise<readonly Fill[]> {
+    return this.#database.transaction((trx) => deliveredFills(trx, bot));
+  }
+
   fillsOf(bot: Bot): Promise<readonly Fill[]> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const rows = await db
         .selectFrom("fills")
         .selectAll()
@@ -152,7 +184,7 @@ export class KyselyStorage implements Storage {
 
   /** In the order in which they were completed. */
   tradesOf(bot: Bot): Promise<readonly Trade[]> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       const rows = await db
         .selectFrom("trades")
         .selectAll()
@@ -197,19 +229,35 @@ export class KyselyStorage implements Storage {
   }
 
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]> {
-    return this.#database.run((db) => listOrders(db, query));
+    return this.#database.read((db) => listOrders(db, query));
   }
 
   listFills(query: PageQuery): Promise<readonly FillRow[]> {
-    return this.#database.run((db) => listFills(db, query));
+    return this.#database.read((db) => listFills(db, query));
   }
 
   listTrades(query: PageQuery): Promise<readonly TradeRow[]> {
-    return this.#database.run((db) => listTrades(db, query));
+    return this.#database.read((db) => listTrades(db, query));
+  }
+
+  listDays(query: PageQuery): Promise<readonly DayRow[]> {
+    return this.#database.read((db) => listDays(db, query));
+  }
+
+  takeLocks(request: LockRequest): Promise<number | undefined> {
+    return takeLocks(this.#database, this.#lockStatements, request);
+  }
+
+  extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>> {
+    return extendLocks(this.#database, held, ttlMs);
+  }
+
+  freeLocks(held: HeldLocks): Promise<void> {
+    return freeLocks(this.#database, this.#lockStatements, held);
   }
 
   ping(): Promise<void> {
-    return this.#database.run(async (db) => {
+    return this.#database.read(async (db) => {
       await db.selectFrom("meta").select("name").limit(1).execute();
     });
   }

@@ -2,9 +2,18 @@
 import type { Kysely } from "kysely";
 import { instant } from "../domain/ids.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { isBelow } from "./keyset.ts";
 import { amountText } from "./mapping.ts";
 import type { Schema } from "./schema.ts";
 import type { FillRow, OrderRow, PageQuery, TradeRow } from "./storage.ts";
+
+const TRADE_KEY = [
+  "trades.at",
+  "trades.bot_code",
+  "trades.slot",
+  "trades.generation",
+  "trades.part",
+] as const;
 
 export async function listOrders(
   db: Kysely<Schema>,
@@ -20,10 +29,8 @@ export async function listOrders(
     .$if(working === true, (page) => page.where("orders.unfinished", "=", 1))
     .$if(working === false, (page) => page.where("orders.unfinished", "is", null))
     .$if(before !== undefined, (page) => {
-      const [at, id] = decodeCursor(before ?? "", [0, ""]);
-      return page.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple("orders.created_at", "orders.client_order_id"), "<", tuple(at, id)),
-      );
+      const key = decodeCursor(before ?? "", [0, ""]);
+      return page.where((eb) => isBelow(eb, ["orders.created_at", "orders.client_order_id"], key));
     })
     .orderBy("orders.created_at", "desc")
     .orderBy("orders.client_order_id", "desc")
@@ -58,10 +65,8 @@ export async function listFills(db: Kysely<Schema>, query: PageQuery): Promise<r
     .select(["orders.slot", "orders.generation"])
     .$if(code !== undefined, (page) => page.where("fills.bot_code", "=", code ?? ""))
     .$if(before !== undefined, (page) => {
-      const [at, bot, seq] = decodeCursor(before ?? "", [0, "", 0]);
-      return page.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple("fills.at", "fills.bot_code", "fills.seq"), "<", tuple(at, bot, seq)),
-      );
+      const key = decodeCursor(before ?? "", [0, "", 0]);
+      return page.where((eb) => isBelow(eb, ["fills.at", "fills.bot_code", "fills.seq"], key));
     })
     .orderBy("fills.at", "desc")
     .orderBy("fills.bot_code", "desc")
@@ -95,14 +100,8 @@ export async function listTrades(db: Kysely<Schema>, query: PageQuery): Promise<
     .select("bots.symbol")
     .$if(code !== undefined, (page) => page.where("trades.bot_code", "=", code ?? ""))
     .$if(before !== undefined, (page) => {
-      const [at, bot, slot, number, part] = decodeCursor(before ?? "", [0, "", 0, 0, 0]);
-      return page.where(({ eb, refTuple, tuple }) =>
-        eb(
-          refTuple("trades.at", "trades.bot_code", "trades.slot", "trades.generation", "trades.part"),
-          "<",
-          tuple(at, bot, slot, number, part),
-        ),
-      );
+      const key = decodeCursor(before ?? "", [0, "", 0, 0, 0]);
+      return page.where((eb) => isBelow(eb, TRADE_KEY, key));
     })
     .orderBy("trades.at", "desc")
     .orderBy("trades.bot_code", "desc")

@@ -15,10 +15,11 @@ import {
   parsePrice,
   parseQuantity,
 } from "../domain/instrument.ts";
-import type { OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms, Progress, WorkingOrder } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
   BotsTable,
+  DeliveredFillsTable,
   FillsTable,
   OrdersTable,
   ProgressColumns,
@@ -218,7 +219,7 @@ export function totalsOf(instrument: Instrument, row: TotalsColumns): Totals {
 
 /** How an order came to be stored: as an intent, or found resting on the exchange. */
 export interface OrderOrigin {
-  readonly status: "pending" | "open";
+  readonly status: OrderStatus;
   readonly exchangeOrderId: string | null;
   readonly validUntil: Instant;
   readonly epoch: number;
@@ -235,7 +236,7 @@ export function newOrderRow(bot: Bot, terms: OrderTerms, origin: OrderOrigin): O
     price: formatPrice(bot.instrument, terms.price),
     quantity: formatQuantity(bot.instrument, terms.quantity),
     status: origin.status,
-    unfinished: 1,
+    unfinished: isTerminal(origin.status) ? null : 1,
     exchange_order_id: origin.exchangeOrderId,
     executed: "0",
     quote: "0",
@@ -298,9 +299,12 @@ export function workingOrderOf(
   return { kind: status, terms, progress, exchangeOrderId };
 }
 
-export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+export function deliveredFillRow(bot: Bot, fill: Fill): DeliveredFillsTable {
+  const { exchange, account, symbol } = bot.market;
   return {
-    ...bot.market,
+    exchange,
+    account,
+    symbol,
     trade_id: fill.tradeId,
     side: fill.side,
     client_order_id: fill.id,
@@ -312,11 +316,14 @@ export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
     liquidity: fill.liquidity,
     exchange_order_id: fill.exchangeOrderId,
     at: wholeMs(fill.at),
-    seq,
   };
 }
 
-export function fillOf(instrument: Instrument, row: FillsTable): Fill {
+export function fillRow(bot: Bot, fill: Fill, seq: number): FillsTable {
+  return { ...deliveredFillRow(bot, fill), seq };
+}
+
+export function fillOf(instrument: Instrument, row: DeliveredFillsTable): Fill {
   return {
     tradeId: row.trade_id,
     exchangeOrderId: row.exchange_order_id,
@@ -366,11 +373,17 @@ export function tradeOf(instrument: Instrument, row: TradesTable): Trade {
 
 /** Databases keep instants as whole numbers: a fraction would come back as another instant. */
 export function wholeMs(at: Instant): number {
-  invariant(Number.isSafeInteger(at), `instant ${at} is not a whole number of milliseconds`);
+  // The message costs more than the check, and this runs for every row.
+  if (!Number.isSafeInteger(at)) invariant(false, `instant ${at} is not a whole number of milliseconds`);
   return at;
 }
 
 /** Exact decimal text in its shortest form, whatever zeros the database appended. */
 export function amountText(text: string): string {
   return formatDecimal(parseMoney(text));
+}
+
+/** The day of an instant in UTC, `2026-11-20`. */
+export function dayOf(at: Instant): string {
+  return new Date(at).toISOString().slice(0, 10);
 }

@@ -10,8 +10,11 @@ export interface Schema {
   readonly slots: SlotsTable;
   readonly orders: OrdersTable;
   readonly fills: FillsTable;
+  readonly delivered_fills: DeliveredFillsTable;
   readonly trades: TradesTable;
   readonly events: EventsTable;
+  readonly daily_totals: DailyTotalsTable;
+  readonly locks: LocksTable;
 }
 
 export interface MetaTable {
@@ -26,7 +29,7 @@ export interface ClaimsTable {
   readonly epoch: number;
   readonly token: string;
   readonly holder: string;
-  /** In the database's time; null where a claim does not expire. */
+  /** In the database's time; null where a claim is nobody's lease, and anybody may take it. */
   readonly expires_at: number | null;
 }
 
@@ -106,7 +109,8 @@ export interface OrdersTable extends ProgressColumns {
   readonly updated_at: number;
 }
 
-export interface FillsTable {
+/** A fill that a spool has told of and that the market's owner has not counted yet. */
+export interface DeliveredFillsTable {
   readonly exchange: string;
   readonly account: string;
   readonly symbol: string;
@@ -121,6 +125,10 @@ export interface FillsTable {
   readonly liquidity: "maker" | "taker";
   readonly exchange_order_id: string;
   readonly at: number;
+}
+
+/** A fill that is counted in its slot and in the totals. */
+export interface FillsTable extends DeliveredFillsTable {
   /** The order of storing within the bot, from 1. */
   readonly seq: number;
 }
@@ -148,4 +156,23 @@ export interface EventsTable {
   readonly type: string;
   /** JSON. */
   readonly detail: string;
+}
+
+/** A bot's totals as they stood at the end of a day. */
+export interface DailyTotalsTable extends TotalsColumns {
+  readonly bot_code: string;
+  /** `2026-11-20` in UTC; empty before the first day that was kept. */
+  readonly day: string;
+}
+
+export interface LocksTable {
+  readonly name: string;
+  readonly fleet: string;
+  readonly epoch: number;
+  /** Empty where nobody holds the name. */
+  readonly token: string;
+  /** Grows with every grant of the name. */
+  readonly fence: number;
+  /** By the database's clock, ms since 1970. */
+  readonly expires_at: number;
 }

@@ -3,20 +3,51 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import type { DatabaseConnection, Driver, SqliteDatabase, TransactionSettings } from "kysely";
-import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from "kysely";
+import { CompiledQuery, SqliteDialect, SqliteDriver } from "kysely";
+import type { DialectTraits } from "./dialect.ts";
 
-const BUSY_TIMEOUT_MS = 5_000;
+/** What better-sqlite3 and Kysely say, without a code, of a database that was closed. */
+const CLOSED_MESSAGES = ["The database connection is not open", "driver has already been destroyed"];
+
+export const SQLITE: DialectTraits = {
+  type: "sqlite",
+  amountType: "text",
+  locksRows: false,
+  saysForShare: false,
+  snapshotsNeedIsolation: false,
+  undoesSchemaChanges: true,
+  saysOnConflict: true,
+  tableOptions: undefined,
+  nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
+  takeSchemaLock: undefined,
+  freeSchemaLock: undefined,
+  failureOf: (error) => {
+    if (error instanceof BetterSqlite.SqliteError) {
+      if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
+      if (error.code === "SQLITE_CONSTRAINT_UNIQUE") return "keyConflict";
+      if (error.code.startsWith("SQLITE_BUSY")) return "contention";
+      return error.code.startsWith("SQLITE_CONSTRAINT") ? "constraint" : "unavailable";
+    }
+    return error instanceof Error && CLOSED_MESSAGES.includes(error.message) ? "unavailable" : undefined;
+  },
+  isMissingTable: (error) => error instanceof Error && error.message.startsWith("no such table"),
+  isAlreadyThere: () => false,
+};
+
+const OPENING_TIMEOUT_MS = 5_000;
 const CACHED_STATEMENTS = 200;
 
 /** The dialect over `file`, or over memory for `:memory:`; missing parent folders are created. */
 export function openSqlite(file: string): SqliteDialect {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
-  const connection = new BetterSqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  const connection = new BetterSqlite(file, { timeout: OPENING_TIMEOUT_MS });
   try {
     connection.pragma("journal_mode = WAL");
     // An intent must be on the disk before its order leaves: FULL syncs the log at every commit.
     connection.pragma("synchronous = FULL");
     connection.pragma("foreign_keys = ON");
+    // SQLite waits for another writer by standing still, and that one may be in this very process: we wait awake.
+    connection.pragma("busy_timeout = 0");
   } catch (error) {
     connection.close();
     throw error;
@@ -34,10 +65,6 @@ class ImmediateSqliteDialect extends SqliteDialect {
 
   override createDriver(): Driver {
     return new ImmediateSqliteDriver(this.#connection);
-  }
-
-  override createAdapter(): SqliteAdapter {
-    return new TransactionalDdlAdapter();
   }
 }
 
@@ -71,13 +98,6 @@ class ImmediateSqliteDriver extends SqliteDriver {
     await this.acquireConnection();
     await super.destroy();
     await this.releaseConnection();
-  }
-}
-
-/** SQLite can roll back a migration; Kysely only assumes that it cannot. */
-class TransactionalDdlAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
   }
 }
 

@@ -2,9 +2,9 @@
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, BotMode, Parcel, Totals, Trade } from "../domain/grid.ts";
-import type { BotCode, Instant, Side } from "../domain/ids.ts";
+import type { BotCode, ClientOrderId, Instant, Side } from "../domain/ids.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import type { OrderTerms } from "../domain/order.ts";
+import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 
 export type { BotLedger, LastOrder, StoredOrder } from "../domain/ledger.ts";
@@ -15,6 +15,29 @@ export interface Intent {
   /** In exchange time: the request is dead after it. */
   readonly validUntil: Instant;
 }
+
+/** Asks for a market as a lease, which ends by itself. */
+export interface ClaimRequest {
+  readonly market: MarketKey;
+  readonly holder: string;
+  /** How long it lasts unless it is renewed, by the database's clock. */
+  readonly ttlMs: number;
+  /**
+   * The epoch of a claim that the caller knows to be void before its end: its own of before, or that of an owner who
+   * was proven dead. It is replaced only if it still is the newest.
+   */
+  readonly replaces?: number;
+}
+
+/** `held`: somebody has it, for as long as `expiresInMs` unless they renew it. */
+export type ClaimAnswer =
+  | { readonly kind: "claimed"; readonly claim: Claim }
+  | {
+      readonly kind: "held";
+      readonly holder: string;
+      readonly epoch: number;
+      readonly expiresInMs: number;
+    };
 
 /** `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used. */
 export type IntentOutcome = "stored" | "stale" | "taken";
@@ -89,15 +112,92 @@ export interface BotSummary {
   readonly workingOrders: number;
 }
 
+/** What one bot did on one day; amounts are exact decimal text. */
+export interface DayRow {
+  readonly cursor: string;
+  /** `2026-11-20` in UTC; undefined: all before the first day that was kept. A late fill counts when it was stored. */
+  readonly day: string | undefined;
+  readonly bot: string;
+  readonly symbol: string;
+  readonly fills: number;
+  readonly trades: number;
+  readonly gridProfit: string;
+  readonly inventorySells: number;
+  readonly inventoryPnl: string;
+  readonly fees: string;
+  readonly cashFlow: string;
+  /** At the end of the day. */
+  readonly position: string;
+}
+
+/** A fill that could not be stored, and whose it is. */
+export interface SpooledFill {
+  readonly market: MarketKey;
+  readonly code: BotCode;
+  readonly fill: Fill;
+}
+
+/** `duplicate`: one of the fills is in the spool already. `full`: no room, or no disk. Of both nothing is kept. */
+export type SpoolOutcome = "stored" | "duplicate" | "full";
+
+/**
+ * Keeps fills on the local disk while the database is away. What is kept has survived a power cut when the call
+ * returns; a fill that is there is never lost and never twice there.
+ */
+export interface FillSpool {
+  /** Of how many fills; at `capacity` it takes no more. */
+  readonly depth: number;
+  readonly capacity: number;
+  /** When the oldest was kept, by the wall clock, ms; undefined where it is empty. */
+  readonly oldestAt: number | undefined;
+  add(fills: readonly SpooledFill[]): SpoolOutcome;
+  has(market: MarketKey, execution: Execution): boolean;
+  /** In the order of keeping. */
+  oldest(limit: number): readonly SpooledFill[];
+  remove(fills: readonly SpooledFill[]): void;
+  close(): void;
+}
+
+/** Names that one grant of the lock table holds. */
+export interface HeldLocks {
+  readonly names: readonly string[];
+  /** New for each grant. */
+  readonly token: string;
+}
+
+export interface LockRequest extends HeldLocks {
+  readonly fleet: string;
+  readonly epoch: number;
+  readonly ttlMs: number;
+}
+
 /**
  * Everything durable. All methods throw STORAGE_UNAVAILABLE where the database cannot be asked or its answer is
- * lost; the caller then does not know whether a write happened.
+ * lost. Of the error of a write, `isOutcomeUnknown` says whether it may have happened; then the market must be claimed
+ * anew before anything is believed. So must it where another server answers than before, or the same after a restart:
+ * writes under older claims throw STORAGE_UNAVAILABLE from then on.
  */
 export interface Storage {
   /** The fleet's id, drawn once and kept in the database for ever. */
   fleetId(): Promise<string>;
-  /** Takes the market: a new epoch, one above the last, and a fresh token. In `solo` nobody else can hold it. */
+  /**
+   * Takes the market, whoever holds it: a new epoch, one above the last, and a fresh token. It is no lease; anybody may
+   * take it over. For an instance that is alone.
+   */
   claim(market: MarketKey, holder: string): Promise<Claim>;
+  /**
+   * Takes the market as a lease if it was never claimed, was released, has expired by the database's clock, or its
+   * claim is the one that the request replaces. After an answer that was lost, `replaces` is the epoch that `held` names,
+   * if it names this holder: a holder's name must be new for each process.
+   */
+  requestClaim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /**
+   * Lets leases last for `ttlMs` from now, by the database's clock; returns those that are still held. A lease that
+   * ended and that nobody took meanwhile is held again. A permit counts from the moment before the call.
+   */
+  renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]>;
+  /** Frees the market at once; no write under the claim passes any more. Nothing where it is not the newest. */
+  releaseClaim(claim: Claim): Promise<void>;
   findBot(market: MarketKey): Promise<Bot | undefined>;
   /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
@@ -109,8 +209,17 @@ export interface Storage {
   saveFillCursor(claim: Claim, bot: Bot, cursor: string): Promise<"stored" | "stale">;
   /** The terms of the order with this exchange id, working or not: late fills name no client id. */
   findOrderByExchangeId(bot: Bot, exchangeOrderId: string): Promise<OrderTerms | undefined>;
+  /** How the order stands in the books; undefined where they do not know it. */
+  orderStatus(bot: Bot, id: ClientOrderId): Promise<OrderStatus | undefined>;
   /** Those of `executions` that are not stored. */
   unstoredFills(bot: Bot, executions: readonly Execution[]): Promise<readonly Execution[]>;
+  /**
+   * Hands over fills that a spool kept: facts, valid whoever owns the market; the owner counts them. Idempotent; those
+   * that are counted already are left out.
+   */
+  deliverFills(bot: Bot, fills: readonly Fill[]): Promise<void>;
+  /** Those handed over that no commit has counted yet, oldest first. */
+  deliveredFills(bot: Bot): Promise<readonly Fill[]>;
   /** Every fill of the bot, in the order of storing. */
   fillsOf(bot: Bot): Promise<readonly Fill[]>;
   tradesOf(bot: Bot): Promise<readonly Trade[]>;
@@ -118,6 +227,13 @@ export interface Storage {
   listOrders(query: PageQuery & { readonly working?: boolean }): Promise<readonly OrderRow[]>;
   listFills(query: PageQuery): Promise<readonly FillRow[]>;
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
+  /** Each bot's days on which it traded, newest first. */
+  listDays(query: PageQuery): Promise<readonly DayRow[]>;
+  /** The fence of a grant of all names; undefined where another fleet, or a newer epoch, holds one. */
+  takeLocks(request: LockRequest): Promise<number | undefined>;
+  /** Lets what is still held as a whole live for `ttlMs` from now, by the database's clock; the tokens of that. */
+  extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>>;
+  freeLocks(held: HeldLocks): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

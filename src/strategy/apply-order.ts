@@ -7,7 +7,7 @@ import { bookBuy, bookClose, bookSell, finishInitial } from "./book.ts";
 import type { Draft } from "./draft.ts";
 import { halt } from "./halt.ts";
 import type { OrderPlace } from "./order-place.ts";
-import { backOffOf, placeOf, setHistory, setWorking, slotOf, statusOf, workingOrder } from "./order-place.ts";
+import { backOffOf, noteEnd, placeOf, setWorking, slotOf, statusOf, workingOrder } from "./order-place.ts";
 import { hasWorkingOrder } from "./plan.ts";
 import type { BackOff } from "./state.ts";
 import { HOLDING, IDLE, NO_BACK_OFF, allHeldLots, missingInitialLots } from "./state.ts";
@@ -114,7 +114,7 @@ function end(
   reason = "",
 ): void {
   const { terms, progress } = order;
-  setHistory(draft, place, terms.side, { generation: terms.generation, ended });
+  noteEnd(draft, place, terms, ended);
   if (place.kind === "slot") {
     const slot = slotOf(draft, place.index);
     const backOff = isRefusal(order, ended) ? longerBackOff(slot.backOff, draft.at, reason) : NO_BACK_OFF;

@@ -19,6 +19,7 @@ export class Draft implements GridState {
   modeReason: string;
   ready: boolean;
   stopping: GridState["stopping"];
+  held: boolean;
   price: PriceTicks;
   priceAt: Instant;
   initial: BotOrder;
@@ -43,6 +44,7 @@ export class Draft implements GridState {
     this.modeReason = before.modeReason;
     this.ready = before.ready;
     this.stopping = before.stopping;
+    this.held = before.held;
     this.price = before.price;
     this.priceAt = before.priceAt;
     this.initial = before.initial;
@@ -106,6 +108,7 @@ export class Draft implements GridState {
       modeReason: this.modeReason,
       ready: this.ready,
       stopping: this.stopping,
+      held: this.held,
       price: this.price,
       priceAt: this.priceAt,
       slots: this.slots,

@@ -76,9 +76,19 @@ export interface SnapshotEvent {
 /**
  * pause: exits go on, nothing is bought · drain and stop: nothing new, what rests stays (not durable) · cancel: so, and
  * what rests is cancelled (not durable) · halt: nothing new until resumed · close: cancel everything, sell all that is
- * held, end · kill: cancel everything, keep what is held, end.
+ * held, end · kill: cancel everything, keep what is held, end · hold: no intent can be stored, so nothing is placed any
+ * more in this state; cancels go on (not durable).
  */
-export type ControlAction = "pause" | "resume" | "drain" | "stop" | "cancel" | "halt" | "close" | "kill";
+export type ControlAction =
+  | "pause"
+  | "resume"
+  | "drain"
+  | "stop"
+  | "cancel"
+  | "halt"
+  | "close"
+  | "kill"
+  | "hold";
 
 export type Command =
   | { readonly kind: "placeOrder"; readonly terms: OrderTerms }

@@ -2,7 +2,7 @@
 import { invariant } from "../domain/assert.ts";
 import type { Side, SlotNumber } from "../domain/ids.ts";
 import { CLOSE_SLOT, INITIAL_PURCHASE_SLOT } from "../domain/ids.ts";
-import type { OrderRef, OrderStatus, WorkingOrder } from "../domain/order.ts";
+import type { OrderRef, OrderStatus, TerminalStatus, WorkingOrder } from "../domain/order.ts";
 import type { Draft } from "./draft.ts";
 import { findSlot } from "./find-slot.ts";
 import type { BotOrder, GridState, SideHistory, SlotState } from "./state.ts";
@@ -83,6 +83,13 @@ export function setHistory(draft: Draft, place: OrderPlace, side: Side, history:
     const slot = slotOf(draft, place.index);
     draft.setSlot(place.index, side === "buy" ? { ...slot, buys: history } : { ...slot, sells: history });
   }
+}
+
+/** Remembers how an order ended, unless a newer one of its place and side is known already. */
+export function noteEnd(draft: Draft, place: OrderPlace, order: OrderRef, ended: TerminalStatus): void {
+  const { side, generation } = order;
+  if (generation >= historyOf(draft, place, side).generation)
+    setHistory(draft, place, side, { generation, ended });
 }
 
 export function backOffOf(order: BotOrder): SlotState["backOff"] {

@@ -7,13 +7,22 @@ import type { OrderRef, OrderTerms, WorkingOrder } from "../domain/order.ts";
 import { NO_PROGRESS } from "./accounting.ts";
 import { applyAccepted, applyClosed, finishClosing } from "./apply-order.ts";
 import { applyFill } from "./apply-fill.ts";
-import { decodeClientOrderId } from "./client-order-id.ts";
 import type { Draft } from "./draft.ts";
 import type { SnapshotEvent } from "./events.ts";
 import type { OrderPlace } from "./order-place.ts";
-import { historyOf, liftGeneration, placeOf, setWorking, slotOf, workingOrder } from "./order-place.ts";
+import {
+  historyOf,
+  liftGeneration,
+  noteEnd,
+  placeOf,
+  setWorking,
+  slotOf,
+  workingOrder,
+} from "./order-place.ts";
+import { refOf } from "./order-ref.ts";
 import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
-import { heldLots } from "./state.ts";
+import { heldLots, newSlot } from "./state.ts";
+import { levelOf, windowSlot } from "./window.ts";
 import { workingOrders } from "./working-orders.ts";
 
 /** A balance is read a little before or after the fills: one shortfall means nothing. */
@@ -28,6 +37,7 @@ const ORPHAN_PAUSE_MS = 5_000;
  * | working | closed, fills missing | looked up again |
  * | working, not pending here | nothing | looked up |
  * | being cancelled | open | the cancel is asked for again |
+ * | an older generation | closed, ours | its id is stored, never to be used again |
  * | no working order there | open, ours, newer, fits the slot | adopted |
  * | anything else | open, ours | cancelled; its slot pauses |
  * | – | fills not stored | counted |
@@ -41,9 +51,11 @@ export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
   const shown = new Map<string, ExchangeOrder>();
   const strangers = new Map<string, { readonly ref: OrderRef; readonly order: ExchangeOrder }>();
   for (const order of snapshot.orders) {
-    const ref = refOf(draft, order);
+    const ref = refOf(draft.bot, order.id);
     if (!ref) continue;
     shown.set(ref.id, order);
+    openForgottenSlot(draft, ref);
+    if (order.status !== "open") rememberForgotten(draft, ref, order);
     if (order.status === "open" && !meetWorking(draft, ref, order)) strangers.set(ref.id, { ref, order });
   }
   // What working orders executed comes first: it may empty the very place of an order that is to be adopted.
@@ -117,7 +129,7 @@ function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
     const { type, price, quantity, createdAt } = order;
     const terms: OrderTerms = { ...ref, type, price, quantity, createdAt };
     setWorking(draft, place, { kind: "open", terms, progress: NO_PROGRESS, exchangeOrderId });
-    draft.records.push({ kind: "adoptedOrder", terms, exchangeOrderId });
+    draft.records.push({ kind: "adoptedOrder", terms, status: "open", exchangeOrderId });
     draft.event("order_adopted", { id: ref.id, slot: ref.slot, side: ref.side });
     return;
   }
@@ -128,6 +140,26 @@ function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
   draft.commands.push({ kind: "cancelOrder", order: ref, exchangeOrderId });
   draft.event("order_orphaned", { id: ref.id, slot: ref.slot, side: ref.side });
   if (place?.kind === "slot") pauseSlot(draft, place.index);
+}
+
+/** A restored backup does not know an order that has ended since: its fills need it, and its id is used for ever. */
+function rememberForgotten(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
+  const place = placeOf(draft, ref.slot);
+  if (!place || ref.generation <= historyOf(draft, place, ref.side).generation) return;
+  const { type, price, quantity, createdAt, exchangeOrderId } = order;
+  const status = order.status === "filled" || order.status === "rejected" ? order.status : "canceled";
+  const terms: OrderTerms = { ...ref, type, price, quantity, createdAt };
+  draft.records.push({ kind: "adoptedOrder", terms, status, exchangeOrderId });
+  draft.event("order_remembered", { id: ref.id, slot: ref.slot, side: ref.side });
+  noteEnd(draft, place, ref, status);
+}
+
+/** Nor does it know the slots that a window has opened since; their numbers say what they are. */
+function openForgottenSlot(draft: Draft, { slot }: OrderRef): void {
+  const { window } = draft.rules;
+  if (!window || placeOf(draft, slot)) return;
+  const terms = windowSlot(window, draft.bot.instrument, levelOf(slot));
+  if (terms) draft.insertSlot(newSlot(terms));
 }
 
 /** Nothing new is placed where an orphan still rests. */
@@ -160,10 +192,4 @@ function meetMissing(draft: Draft, place: OrderPlace, shown: ReadonlyMap<string,
 /** Sent by this very process and not answered yet: its answer is still to come. */
 function isInFlight(draft: Draft, order: WorkingOrder): boolean {
   return order.kind === "pending" && draft.ready;
-}
-
-function refOf(draft: Draft, order: ExchangeOrder): OrderRef | undefined {
-  const name = order.id === undefined ? undefined : decodeClientOrderId(order.id);
-  if (!name || !order.id || name.bot !== draft.bot.code) return undefined;
-  return { id: order.id, slot: name.slot, side: name.side, generation: name.generation };
 }

@@ -39,7 +39,7 @@ export function settle(draft: Draft): void {
       compare({ kind: "slot", index }, planSlot(draft, slotOf(draft, index), draft.at));
     }
   }
-  if (wanted.length === 0) return;
+  if (wanted.length === 0 || draft.held) return;
   const { approved, evicted } = assessRisk(draft, wanted);
   for (const order of evicted) {
     const place = placeOf(draft, order.terms.slot);

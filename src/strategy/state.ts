@@ -53,6 +53,8 @@ export interface GridState {
   readonly ready: boolean;
   /** `leave`: nothing new is placed, what rests stays. `cancel`: and what rests is cancelled. */
   readonly stopping: "no" | "leave" | "cancel";
+  /** The database is away: nothing is placed until a new state is opened. */
+  readonly held: boolean;
   readonly price: PriceTicks;
   readonly priceAt: Instant;
   /** Ascending by price, and so by number. */
@@ -111,6 +113,7 @@ export function openState(bot: Bot, ledger: BotLedger, rules: Rules): GridState 
     modeReason: ledger.modeReason,
     ready: false,
     stopping: "no",
+    held: false,
     price: bot.startPrice,
     priceAt: 0 as Instant,
     slots,

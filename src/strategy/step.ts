@@ -89,6 +89,9 @@ function applyControl(draft: Draft, action: ControlAction, reason: string): void
     case "kill":
       draft.setMode("killed", reason);
       break;
+    case "hold":
+      draft.held = true;
+      break;
     default:
       assertNever(action);
   }

@@ -6,6 +6,8 @@ import type { Bot } from "../../src/domain/grid.ts";
 import { instant, slotNumber } from "../../src/domain/ids.ts";
 import type { StoreRecord } from "../../src/domain/records.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { describeStorageDays } from "./describe-storage-days.ts";
+import { describeStorageLeases } from "./describe-storage-leases.ts";
 import { describeStorageLists } from "./describe-storage-lists.ts";
 import { describeStorageRoundTrip } from "./describe-storage-round-trip.ts";
 import {
@@ -198,7 +200,7 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
         const records: readonly StoreRecord[] = [
           ...partFillRecords(terms, "t1"),
-          { kind: "adoptedOrder", terms: adopted, exchangeOrderId: "x-adopted" },
+          { kind: "adoptedOrder", terms: adopted, status: "open", exchangeOrderId: "x-adopted" },
           { kind: "trade", trade: sampleTrade(1) },
           { kind: "mode", mode: "paused", reason: "by hand" },
           { kind: "initialDone" },
@@ -332,6 +334,7 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
           "a second working order in one (slot, side)",
           {
             kind: "adoptedOrder",
+            status: "open",
             terms: sampleTerms(sampleBot(), 1, "buy", 2),
             exchangeOrderId: "x-second",
           },
@@ -346,6 +349,26 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         expect(await storage.loadLedger(bot)).toEqual(before);
       });
 
+      it("remembers an order that ended unknown to it, beside one that works there", async () => {
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        const forgotten = sampleTerms(bot, 1, "buy", 2);
+        const fill = sampleFill(forgotten, "t1");
+
+        expect(
+          await storage.commit(claim, bot, [
+            { kind: "adoptedOrder", terms: forgotten, status: "filled", exchangeOrderId: "x-forgotten" },
+            { kind: "fill", fill },
+          ]),
+        ).toBe("stored");
+
+        expect(await working()).toEqual([sampleTerms(bot, 1).id]);
+        expect((await storage.loadLedger(bot)).lastOrders).toEqual([
+          { slot: 1, side: "buy", generation: 2, status: "filled" },
+        ]);
+        expect(await storage.fillsOf(bot)).toEqual([fill]);
+        expect(await storage.insertIntent(claim, bot, sampleIntent(bot, 1, "buy", 2))).toBe("taken");
+      });
+
       it("keeps an exchange order id once it is known", async () => {
         const terms = sampleTerms(bot, 1);
         await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
@@ -358,11 +381,65 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         expect(await storage.findOrderByExchangeId(stranger, `x-${terms.id}`)).toBeUndefined();
       });
 
+      it("tells how an order stands, and nothing of an order that is not the bot's", async () => {
+        const terms = sampleTerms(bot, 1);
+        expect(await storage.orderStatus(bot, terms.id)).toBeUndefined();
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        expect(await storage.orderStatus(bot, terms.id)).toBe("pending");
+        await storage.commit(claim, bot, [orderRecord(terms, "absent")]);
+        expect(await storage.orderStatus(bot, terms.id)).toBe("absent");
+        expect(await storage.orderStatus(sampleBot("bot0000002", "ETH/USDT"), terms.id)).toBeUndefined();
+      });
+
       it("keeps the newest fill cursor", async () => {
         expect(await storage.saveFillCursor(claim, bot, "17")).toBe("stored");
         expect(await storage.saveFillCursor(claim, bot, "18")).toBe("stored");
 
         expect((await storage.loadLedger(bot)).fillCursor).toBe("18");
+      });
+    });
+
+    describe("fills from a spool", () => {
+      const terms = () => sampleTerms(bot, 1);
+      const fill = (id: string) => sampleFill(terms(), id);
+
+      it("wait for the owner, once each, also when nobody has a claim", async () => {
+        await storage.claim(bot.market, "somebody-newer");
+        await storage.deliverFills(bot, [fill("t2"), fill("t1")]);
+        await storage.deliverFills(bot, [fill("t1"), fill("t3")]);
+
+        const waiting = await storage.deliveredFills(bot);
+
+        expect([...waiting].sort((a, b) => (a.tradeId < b.tradeId ? -1 : 1))).toEqual([
+          fill("t1"),
+          fill("t2"),
+          fill("t3"),
+        ]);
+        expect(await storage.deliveredFills(sampleBot("bot0000002", "ETH/USDT"))).toEqual([]);
+        expect(await storage.fillsOf(bot)).toEqual([]);
+        expect(await storage.unstoredFills(bot, [fill("t1")])).toEqual([fill("t1")]);
+      });
+
+      it("wait once each where two spools deliver the same at the same moment", async () => {
+        const other = await database.open();
+        const fills = Array.from({ length: 50 }, (_, index) => fill(`t${index}`));
+
+        await Promise.all([storage.deliverFills(bot, fills), other.deliverFills(bot, [...fills].reverse())]);
+
+        expect(await storage.deliveredFills(bot)).toHaveLength(50);
+        await other.close();
+      });
+
+      it("no longer wait once they are counted, whichever came first", async () => {
+        await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
+        await storage.deliverFills(bot, [fill("t1")]);
+        expect(await storage.commit(claim, bot, partFillRecords(terms(), "t1"))).toBe("stored");
+        expect(await storage.deliveredFills(bot)).toEqual([]);
+
+        await storage.deliverFills(bot, [fill("t1"), fill("t2")]);
+
+        expect(await storage.deliveredFills(bot)).toEqual([fill("t2")]);
+        expect(await storage.fillsOf(bot)).toEqual([fill("t1")]);
       });
     });
 
@@ -423,7 +500,9 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
       });
     });
 
+    describeStorageLeases(() => ({ storage, bot, open: () => database.open() }));
     describeStorageLists(() => ({ storage, claim, bot }));
+    describeStorageDays(() => ({ storage, claim, bot }));
     describeStorageRoundTrip(() => storage);
   });
 }

@@ -1,14 +1,17 @@
 /** The lock contract on the memory lock, over a clock that only moves when it is told to. */
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../src/domain/clock.ts";
 import { instant } from "../../src/domain/ids.ts";
+import { realClock } from "../../src/exchange/sim/real-clock.ts";
 import { createLock } from "../../src/lock/create-lock.ts";
+import type { LockService } from "./describe-lock.ts";
 import { describeLock } from "./describe-lock.ts";
 
 describe("the memory lock", () => {
   it("leaves no timer behind when nobody waits any more", async () => {
     const clock = new ManualClock();
-    const lock = createLock({ type: "memory" }, clock);
+    const lock = await createLock({ type: "memory" }, clock);
     const owner = { fleet: "fleet-a", epoch: 1 };
     const held = await lock.tryAcquire(["a"], { fleet: "fleet-b", epoch: 1 }, 1_000);
     const abort = new AbortController();
@@ -26,7 +29,7 @@ describe("the memory lock", () => {
 
   it("wakes one who waits whose key expired between the question and the answer", async () => {
     const clock = new ManualClock();
-    const lock = createLock({ type: "memory" }, clock);
+    const lock = await createLock({ type: "memory" }, clock);
     await lock.tryAcquire(["a"], { fleet: "fleet-b", epoch: 1 }, 1_000);
     clock.driftMs = 600;
 
@@ -40,16 +43,20 @@ describe("the memory lock", () => {
 
 const patient = { timeoutMs: 60_000, signal: new AbortController().signal };
 
-describeLock("memory", async () => {
-  const clock = new ManualClock();
-  const lock = createLock({ type: "memory" }, clock);
+describeLock("memory", async () => inMemory(new ManualClock()), {
+  startInRealTime: async () => inMemory({ ...realClock, pass: (ms) => delay(ms) }),
+});
+
+async function inMemory(clock: Clock & { pass(ms: number): Promise<void> }): Promise<LockService> {
+  const lock = await createLock({ type: "memory" }, clock);
   return {
     connect: async () => lock,
     monotonic: () => clock.monotonic(),
     pass: (ms) => clock.pass(ms),
+    lagMs: 0,
     end: () => lock.close(),
   };
-});
+}
 
 class ManualClock implements Clock {
   /** How far the clock moves by being read. */

@@ -1,11 +1,17 @@
-/** The storage contract on SQLite, and what only a file can do: survive its process. */
+/** The storage contract on every database, and what only a file can do: survive its process. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createStorage } from "../../src/storage/create-storage.ts";
+import { parseDsn } from "../../src/storage/dsn.ts";
+import type { DatabaseServer } from "../support/servers/database-server.ts";
+import { startMariadb } from "../support/servers/mariadb.ts";
+import { startPostgres } from "../support/servers/postgres.ts";
+import type { ServerProgram } from "../support/servers/private-server.ts";
+import { describeWithServers } from "../support/servers/private-server.ts";
 import { describeStorage } from "./describe-storage.ts";
 import { partFillRecords, sampleBot, sampleFill, sampleIntent, sampleTerms } from "./storage-samples.ts";
 
@@ -16,6 +22,41 @@ describeStorage("sqlite", async () => {
     end: async () => rmSync(folder, { recursive: true }),
   };
 });
+
+describeOnServer("postgres", "postgresql", startPostgres);
+describeOnServer("mariadbd", "mariadb", startMariadb);
+
+const EMPTY_TABLES = [
+  "locks",
+  "delivered_fills",
+  "daily_totals",
+  "events",
+  "trades",
+  "fills",
+  "orders",
+  "slots",
+  "bots",
+  "claims",
+  "meta",
+].map((table) => `delete from ${table}`);
+
+/** One server and one schema for all cases: each leaves its tables empty. */
+function describeOnServer(program: ServerProgram, name: string, start: () => Promise<DatabaseServer>): void {
+  describeWithServers([program], `on a private ${name} server`, () => {
+    let server: DatabaseServer;
+    let dsn: string;
+    beforeAll(async () => {
+      server = await start();
+      dsn = await server.createDatabase();
+    });
+    afterAll(() => server.stop());
+
+    describeStorage(name, async () => ({
+      open: () => createStorage(parseDsn(dsn)),
+      end: () => server.run(EMPTY_TABLES, dsn),
+    }));
+  });
+}
 
 describe("an SQLite file whose process was killed", () => {
   let folder: string;

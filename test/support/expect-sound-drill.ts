@@ -6,8 +6,8 @@ import { parseJournal } from "../../src/exchange/sim/journal-format.ts";
 import { decodeClientOrderId } from "../../src/strategy/client-order-id.ts";
 import { baseOwned, valueGrid } from "../../src/strategy/valuation.ts";
 import { workingOrders } from "../../src/strategy/working-orders.ts";
+import { QUOTE_AT_START } from "./draw-drill.ts";
 import type { DrillEnd } from "./fault-drill.ts";
-import { QUOTE_AT_START } from "./fault-drill.ts";
 
 /** Resolves I1 from the journal: no id accepted twice, never two live orders of one (slot, side), none after its time. */
 export function expectOneOrderAtATime(journalFile: string): void {

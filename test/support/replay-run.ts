@@ -91,11 +91,18 @@ export interface Replay {
   readonly log: readonly KeptLine[];
 }
 
-/** Replays to the end of the data. `onStart` is called before the market moves. */
+/**
+ * Replays to the end of the data, or until `signal` aborts. `onStart` is called before the market moves; `books` is where
+ * the end is read from, unless it is the config's own database.
+ */
 export async function replay(
   config: Config,
   wrappers: PortWrappers = {},
   onStart: (running: RunningInstance, storage: Storage) => void = () => undefined,
+  {
+    books,
+    signal = new AbortController().signal,
+  }: { readonly books?: Storage; readonly signal?: AbortSignal } = {},
 ): Promise<Replay> {
   const log: KeptLine[] = [];
   let exchange: Exchange | undefined;
@@ -114,8 +121,8 @@ export async function replay(
   invariant(exchange !== undefined && storage !== undefined, "an instance has an exchange and a storage");
   try {
     onStart(running, storage);
-    await running.run(new AbortController().signal);
-    return await readReplay(exchange, storage, config, log);
+    await running.run(signal);
+    return await readReplay(exchange, books ?? storage, config, log);
   } finally {
     await running.close("end of data");
   }

@@ -43,7 +43,10 @@ export interface FaultRates {
   readonly silentStream: number;
   /** A resting order that the price crosses executes only in part; what is left executes at a later point. */
   readonly partialFills: number;
-  /** A part of an order executes just before its cancel; the cancel's answer tells what was executed. */
+  /**
+   * A part of an order that is near the price executes just before its cancel; the cancel's answer tells what was
+   * executed. Near: not farther than the price has ever moved from one point to the next.
+   */
   readonly fillInCancel: number;
   /** An order is cancelled and the answer is lost; the outcome is unknown. */
   readonly lostCancelAnswer: number;

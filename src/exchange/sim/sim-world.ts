@@ -218,6 +218,7 @@ export class SimWorld {
 
   #movePrice({ symbol, price }: Point, at: Instant, portion?: Portion): void {
     const fill = this.#options.fillRules.get(symbol) ?? "touch";
+    this.#faults?.noteMove(symbol, price);
     this.#venue.movePrice(symbol, price, at, fill, portion);
     this.#crowd?.act(symbol, price, fill, this.position, at);
   }

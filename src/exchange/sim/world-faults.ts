@@ -1,5 +1,5 @@
 /** The faults that change what the exchange does; each is drawn from the seed, the position and the order alone. */
-import type { QuantityLots } from "../../domain/amounts.ts";
+import type { PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import { ZERO_LOTS, quantityLots, subtractLots } from "../../domain/amounts.ts";
 import type { Instant } from "../../domain/ids.ts";
 import type { CancelCommand, PlaceCommand } from "../../venue/matching/commands.ts";
@@ -10,10 +10,18 @@ import type { FaultDice } from "./fault-dice.ts";
 export class WorldFaults {
   readonly #dice: FaultDice;
   readonly #venue: Venue;
+  /** The widest step of each symbol's price so far: how far it may trade before its next point. */
+  readonly #reach = new Map<string, number>();
 
   constructor(dice: FaultDice, venue: Venue) {
     this.#dice = dice;
     this.#venue = venue;
+  }
+
+  /** Takes in that the symbol's price is about to move to `price`. */
+  noteMove(symbol: string, price: PriceTicks): void {
+    const step = Math.abs(price - (this.#venue.price(symbol)?.price ?? price));
+    if (step > this.#reachOf(symbol)) this.#reach.set(symbol, step);
   }
 
   /** True where a valid order is to be refused. */
@@ -24,11 +32,13 @@ export class WorldFaults {
     return true;
   }
 
-  /** How much of the order executes just before its cancel; never all of it. */
+  /** How much of the order executes just before its cancel: never all of it, and only where the price may have been. */
   fillBefore(command: CancelCommand, position: number, time: Instant): QuantityLots {
     const { account, symbol, exchangeOrderId, validUntil } = command;
     const order = this.#venue.findByExchangeId(account, symbol, exchangeOrderId);
     if (order?.status !== "open" || time > validUntil) return ZERO_LOTS;
+    const price = this.#venue.price(symbol)?.price;
+    if (price === undefined || Math.abs(order.price - price) > this.#reachOf(symbol)) return ZERO_LOTS;
     const part = this.#dice.share("fillInCancel", leftOf(order) - 1, position, exchangeOrderId);
     if (part === undefined) return ZERO_LOTS;
     this.#dice.count("fillInCancel");
@@ -42,6 +52,10 @@ export class WorldFaults {
     if (part === undefined) return left;
     this.#dice.count("partialFills");
     return quantityLots(part);
+  }
+
+  #reachOf(symbol: string): number {
+    return this.#reach.get(symbol) ?? 0;
   }
 }
 

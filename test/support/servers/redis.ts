@@ -1,4 +1,5 @@
 /** A private Redis server of a test's own. */
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { PrivateServer } from "./private-server.ts";
 import { findProgram, freePort, serverFolder, startServer } from "./private-server.ts";
@@ -22,4 +23,17 @@ export async function startRedis(args: readonly string[] = []): Promise<PrivateS
       }
     },
   });
+}
+
+/** Waits until the server tells an uptime of at least `ms`: locks trust no younger one. */
+export async function aged({ port }: Pick<PrivateServer, "port">, ms: number): Promise<void> {
+  const redis = new Redis(port, "127.0.0.1");
+  redis.on("error", () => undefined);
+  try {
+    const uptime = async (): Promise<number> =>
+      Number(/uptime_in_seconds:(\d+)/.exec(await redis.info("server"))?.[1]);
+    while ((await uptime()) * 1000 < ms) await delay(25);
+  } finally {
+    redis.disconnect();
+  }
 }

@@ -85,25 +85,17 @@ describe("a wrong config", () => {
 
   it.each([
     [
-      "exchanges: { binance: {} }",
-      "exchanges.binance",
-      'exchange "binance" is not available in this version; only the simulated market "sim" is',
+      "exchanges: { bitfinex: {} }",
+      "exchanges.bitfinex",
+      'exchange "bitfinex" is not known; known are sim, binance, bybit, okx, kucoin, gate, kraken, bitmex, whitebit, hyperliquid, coinbase',
     ],
     [
       "app: { current_exchange: okx }",
       "app.current_exchange",
-      'exchange "okx" is not available in this version; only the simulated market "sim" is',
+      'exchange "okx" has no section under exchanges',
     ],
-    [
-      "database: { type: postgres }",
-      "database.type",
-      'database type "postgres" is not available in this version; use sqlite',
-    ],
-    [
-      "distributed_lock: { type: redis }",
-      "distributed_lock.type",
-      'lock type "redis" is not available in this version; use memory',
-    ],
+    ["database: { type: oracle }", "database.type", 'must be sqlite or postgres or mysql, not "oracle"'],
+    ["distributed_lock: { redis: { addr: localhost } }", "distributed_lock.redis.addr", "must be host:port"],
     [
       "notifications: { enabled: true }",
       "notifications",
@@ -123,7 +115,7 @@ describe("a wrong config", () => {
     ["databse: {}", "databse", 'unknown key "databse"; did you mean "database"?'],
   ])("refuses %s", (line, path, reason) => {
     const text = line.startsWith("exchanges")
-      ? GOOD.replace("  sim:", "  binance: {}\n  sim:")
+      ? GOOD.replace("  sim:", "  bitfinex: {}\n  sim:")
       : line + "\n" + GOOD;
     const at = line.startsWith("exchanges") ? 2 : 1;
 
@@ -136,8 +128,7 @@ describe("a wrong config", () => {
 `;
 
     expect(problemsOf(more)).toEqual([
-      'c.yaml:20: trading.symbols[1].exchange: exchange "okx" is not available in this version; only the simulated market "sim" is',
-      'c.yaml:20: trading.symbols[1].symbol: "ETH/USDT" is not among exchanges.sim.symbols (BTC/USDT)',
+      'c.yaml:20: trading.symbols[1].exchange: exchange "okx" has no section under exchanges',
       "c.yaml:21: trading.symbols[2].symbol: BTC/USDT has a grid above; one symbol has one grid",
     ]);
   });

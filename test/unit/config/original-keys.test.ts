@@ -98,7 +98,7 @@ describe("the keys of the Go project", () => {
   it.each([
     ["system.timezone", "Asia/Shanghai", "all times are in UTC"],
     ["metrics.collect_interval", "10", "metrics are always collected, see web", "metrics"],
-    ["database.max_open_conns", "100", "SQLite has no connection pool"],
+    ["database.log_level", "error", "the database has no log of its own; see system.log_level"],
     [
       "trading.cleanup_batch_size",
       "10",
@@ -146,14 +146,14 @@ describe("the keys of the Go project", () => {
     },
   );
 
-  it("leave the lock on where it was off, whatever its backend", () => {
-    const text = configWith("distributed_lock", { enabled: "false", type: "redis", redis: { addr: "a:1" } });
+  it("say of the lock whether it is on, and where its Redis is", () => {
+    const redis = { addr: "a:1", password: "p", db: "3", pool_size: "10" };
+    const text = configWith("distributed_lock", { enabled: "false", type: "redis", redis });
     const { config, warnings } = parseConfig(text, "c.yaml");
 
-    expect(config.distributed_lock).toMatchObject({ enabled: true, type: "memory" });
-    expect(warnings).toEqual([
-      expect.stringContaining("distributed_lock: has no effect: price levels are always"),
-    ]);
+    const read = { addr: "a:1", password: "p", db: 3, pool_size: 10 };
+    expect(config.distributed_lock).toMatchObject({ enabled: false, type: "redis", redis: read });
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -8,7 +8,10 @@ it("documents every metric with its type, labels and meaning, and no other", () 
     /^\| (quantmesh_\w+) \| (counter|gauge|histogram) \| ([\w, ]*) \| (.+) \|$/gm,
   );
   const documented = Object.fromEntries(
-    [...rows].map(([, name, type, labels, help]) => [name, { type, labels: labels?.split(", "), help }]),
+    [...rows].map(([, name, type, labels, help]) => [
+      name,
+      { type, labels: labels?.split(", ").filter((label) => label !== ""), help },
+    ]),
   );
 
   const listed = Object.entries(METRICS).map(([name, { type, labels, help }]) => [

@@ -274,10 +274,12 @@ describe("an order", () => {
     expect(await find(falling, "a")).toBe("filled 100/100");
   });
 
-  it("can execute in part just before its cancel, whose answer says so", async () => {
-    const market = await open({ fillInCancel: 1 });
+  it("can execute in part just before its cancel, whose answer says so, where the price may have been", async () => {
+    const market = await open({ fillInCancel: 1 }, candlesOf(Array(3).fill([90, 97, 87, 90])));
+    await advance(market, 4);
     await place(market.exchange, "a", "buy", 80, 100);
     await place(market.exchange, "one lot", "buy", 80, 1);
+    await place(market.exchange, "too far", "buy", 79, 100);
     const seen: string[] = [];
     market.exchange.subscribe(SYMBOL, (hint) => {
       if (hint.kind === "fill") seen.push(`fill ${hint.execution.quantity}`);
@@ -287,17 +289,23 @@ describe("an order", () => {
     seen.length = 0;
 
     const outcome = await cancel(market.exchange, "1");
-    const other = await cancel(market.exchange, "2");
+    const others = [await cancel(market.exchange, "2"), await cancel(market.exchange, "3")];
     await advance(market, 1);
 
     const executed = outcome.kind === "canceled" ? outcome.executed : 0;
     expect(executed).toBeGreaterThan(0);
     expect(executed).toBeLessThan(100);
-    expect(seen).toEqual([`fill ${executed}`, `open ${executed}`, `canceled ${executed}`, "canceled 0"]);
+    expect(seen).toEqual([
+      `fill ${executed}`,
+      `open ${executed}`,
+      `canceled ${executed}`,
+      "canceled 0",
+      "canceled 0",
+    ]);
     expect((await market.exchange.fillsSince(SYMBOL, undefined)).fills).toMatchObject([
       { price: 80, quantity: executed, liquidity: "maker" },
     ]);
-    expect(other).toEqual({ kind: "canceled", executed: 0 });
+    for (const other of others) expect(other).toEqual({ kind: "canceled", executed: 0 });
     expect(struck(market)).toEqual({ fillInCancel: 1 });
   });
 });

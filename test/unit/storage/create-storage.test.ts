@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { QuantmeshError } from "../../../src/domain/errors.ts";
 import { createStorage, openDatabase } from "../../../src/storage/create-storage.ts";
+import { SCHEMA_VERSION, migrateTo } from "../../../src/storage/migrations/migrate.ts";
 
 describe("createStorage", () => {
   let folder: string;
@@ -35,15 +36,15 @@ describe("createStorage", () => {
     expect(existsSync(":memory:")).toBe(false);
   });
 
-  it("syncs every commit to the disk, checks foreign keys and waits for other writers", async () => {
-    const database = openDatabase({ type: "sqlite", file: join(folder, "quantmesh.sqlite") });
+  it("syncs every commit to the disk, checks foreign keys and never stands still", async () => {
+    const database = await openDatabase({ type: "sqlite", file: join(folder, "quantmesh.sqlite") });
     const pragma = (name: string) =>
-      database.run(async (db) => (await sql`pragma ${sql.raw(name)}`.execute(db)).rows[0]);
+      database.read(async (db) => (await sql`pragma ${sql.raw(name)}`.execute(db)).rows[0]);
 
     expect(await pragma("journal_mode")).toEqual({ journal_mode: "wal" });
     expect(await pragma("synchronous")).toEqual({ synchronous: 2 });
     expect(await pragma("foreign_keys")).toEqual({ foreign_keys: 1 });
-    expect(await pragma("busy_timeout")).toEqual({ timeout: 5_000 });
+    expect(await pragma("busy_timeout")).toEqual({ timeout: 0 });
     await database.close();
   });
 
@@ -88,7 +89,7 @@ describe("createStorage", () => {
     const { message } = error as QuantmeshError;
     expect(message).toContain(file);
     expect(message).toContain("version 7");
-    expect(message).toContain("up to 1");
+    expect(message).toContain(`up to ${SCHEMA_VERSION}`);
   });
 
   it("reports a database that is taken away while it is open", async () => {
@@ -121,7 +122,7 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("hold the write lock from their start, so that none fails at its first write", async () => {
-    const database = opened();
+    const database = await opened();
 
     await database.transaction(async () => {
       expect(() => other.exec("begin immediate")).toThrow("database is locked");
@@ -132,8 +133,8 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("keep no writer waiting while they only read", async () => {
-    const database = opened();
-    await database.migrate(1);
+    const database = await opened();
+    await migrateTo(database, 1);
 
     const before = await database.snapshot(async (trx) => {
       const read = () => trx.selectFrom("meta").selectAll().execute();
@@ -147,8 +148,8 @@ describe("the transactions of an SQLite database", () => {
   });
 
   it("pass on what their work throws and undo what it wrote", async () => {
-    const database = opened();
-    await database.migrate(1);
+    const database = await opened();
+    await migrateTo(database, 1);
 
     const failed = database.transaction(async (trx) => {
       await trx.insertInto("meta").values({ name: "fleet_id", value: "x" }).execute();

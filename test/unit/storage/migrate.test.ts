@@ -5,7 +5,7 @@ import { join } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStorage, openDatabase } from "../../../src/storage/create-storage.ts";
-import { SCHEMA_VERSION } from "../../../src/storage/migrations/migrate.ts";
+import { SCHEMA_VERSION, migrateTo } from "../../../src/storage/migrations/migrate.ts";
 import { sampleBot } from "../../contract/storage-samples.ts";
 
 describe("migrations", () => {
@@ -27,13 +27,13 @@ describe("migrations", () => {
   };
 
   it("go up, down to nothing and up again to the same schema", async () => {
-    const database = openDatabase({ type: "sqlite", file });
-    await database.migrate(SCHEMA_VERSION);
+    const database = await openDatabase({ type: "sqlite", file });
+    await migrateTo(database, SCHEMA_VERSION);
     const first = schema();
 
-    await database.migrate(0);
-    expect(schema().map(({ name }) => name)).toEqual(["migrations", "migrations_lock"]);
-    await database.migrate(SCHEMA_VERSION);
+    await migrateTo(database, 0);
+    expect(schema().map(({ name }) => name)).toEqual(["migrations"]);
+    await migrateTo(database, SCHEMA_VERSION);
 
     expect(schema()).toEqual(first);
     expect(first.map(({ name }) => name)).toEqual(
@@ -55,14 +55,14 @@ describe("migrations", () => {
   });
 
   it("undo a migration that fails half way", async () => {
-    const database = openDatabase({ type: "sqlite", file });
+    const database = await openDatabase({ type: "sqlite", file });
     const inTheWay = new BetterSqlite(file);
     inTheWay.exec("create table orders (id integer)");
     inTheWay.close();
 
-    await expect(database.migrate(SCHEMA_VERSION)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    await expect(migrateTo(database, SCHEMA_VERSION)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
 
-    expect(schema().map(({ name }) => name)).toEqual(["migrations", "migrations_lock", "orders"]);
+    expect(schema().map(({ name }) => name)).toEqual(["orders"]);
     await database.close();
   });
 });

@@ -112,3 +112,18 @@ describe("kill", () => {
     expect(bench.accept(refOf(0, "buy", 1)).commands).toEqual([]);
   });
 });
+
+describe("hold", () => {
+  it("places nothing, cancels what is to be cancelled, and stores nothing", () => {
+    const bench = runningBench(125);
+    expect(bench.control("hold")).toMatchObject({ records: [], commands: [] });
+    const { terms } = bench.order(2);
+
+    expect(bench.fill(terms).commands).toEqual([]);
+    expect(placements(bench.tick(99))).toEqual([]);
+    expect(cancellations(bench.control("close")).length).toBeGreaterThan(1);
+
+    expect(bench.slot(2).inventory).toMatchObject([{ quantity: 100 }]);
+    expect(bench.identityError()).toBe(0n);
+  });
+});

@@ -134,7 +134,7 @@ describe("an order of ours that the ledger does not know", () => {
     const result = bench.snapshot(130, { orders: [shown(BUY_0), shown(BUY_1)], seen: [BUY_0, BUY_1] });
     expect(result.commands).toEqual([]);
     expect(result.records).toEqual([
-      { kind: "adoptedOrder", terms: BUY_0, exchangeOrderId: `x-${BUY_0.id}` },
+      { kind: "adoptedOrder", terms: BUY_0, status: "open", exchangeOrderId: `x-${BUY_0.id}` },
       {
         kind: "event",
         at: bench.now,

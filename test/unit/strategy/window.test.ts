@@ -307,6 +307,8 @@ describe("a partly filled order", () => {
 });
 
 describe("a window grid in any market", () => {
+  /** Room for two of the six orders that a window wants. */
+  const SMALL_BUDGET = 2;
   /** The exchange executes what rests and is reached; now and then only a part, once for each order. */
   const execute = (bench: Bench, price: number, isPart: () => boolean, isFeeInBase: boolean): void => {
     const reached = workingOrders(bench.state).filter(({ terms: { side, price: limit } }) =>
@@ -335,11 +337,13 @@ describe("a window grid in any market", () => {
   it("has exact books, rests nothing far from the price, and sells all that is near it", () => {
     let trades = 0;
     let parts = 0;
+    let full = 0;
     const moves = fc.array(fc.integer({ min: -25, max: 25 }), { minLength: 30, maxLength: 60 });
     const everyPart = fc.integer({ min: 2, max: 6 });
+    const budget = fc.constantFrom(SMALL_BUDGET, 200);
     fc.assert(
-      fc.property(moves, everyPart, fc.boolean(), (steps, every, isFeeInBase) => {
-        const bench = runningWindow(1002);
+      fc.property(moves, everyPart, fc.boolean(), budget, (steps, every, isFeeInBase, maxOrders) => {
+        const bench = runningWindow(1002, { maxOrders });
         let price = 1002;
         let fills = 0;
         const isPart = (): boolean => {
@@ -355,12 +359,19 @@ describe("a window grid in any market", () => {
           answer(bench);
           expect(bench.identityError()).toBe(0n);
           const nearest = Math.floor((price - 1000 + 5) / 10);
+          let waiting = 0;
           for (const { terms, phase, inventory } of bench.state.slots) {
             const level = (terms.buyPrice - 1000) / 10;
             if (phase.kind === "buying") expect(level).toBeGreaterThan(nearest - 4);
             if (phase.kind === "selling") expect(level).toBeLessThanOrEqual(nearest + 4);
-            if (level <= nearest + 3 && inventory.length > 0) expect(phase.kind).not.toBe("holding");
+            if (level <= nearest + 3 && inventory.length > 0 && phase.kind === "holding") waiting += 1;
           }
+          const atWork = workingOrders(bench.state);
+          expect(atWork.length).toBeLessThanOrEqual(maxOrders);
+          if (maxOrders > SMALL_BUDGET) expect(waiting).toBe(0);
+          // Where an exit finds no room, no entry has any.
+          else if (waiting > 0) expect(atWork.map(({ terms }) => terms.side)).toEqual(["sell", "sell"]);
+          if (atWork.length === SMALL_BUDGET) full += 1;
         }
         trades += bench.state.totals.trades;
       }),
@@ -368,5 +379,6 @@ describe("a window grid in any market", () => {
     );
     expect(trades).toBeGreaterThan(100);
     expect(parts).toBeGreaterThan(50);
+    expect(full).toBeGreaterThan(100);
   });
 });

@@ -1,0 +1,45 @@
+/** The exchange's time between two readings of it, and a watch on how far this computer's clock is from it. */
+import type { Clock } from "../../domain/clock.ts";
+import type { Instant } from "../../domain/ids.ts";
+import { instant } from "../../domain/ids.ts";
+import type { Log } from "../../domain/log.ts";
+import type { Metrics } from "../../domain/metrics.ts";
+
+/** A clock that is further off, or has moved further since the last reading, is worth a line in the log. */
+const WORTH_TELLING_MS = 500;
+
+export class OffsetClock {
+  readonly #clock: Clock;
+  readonly #exchange: string;
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  /** Exchange time less our monotonic clock. */
+  #offset: number;
+  #told = 0;
+
+  constructor(clock: Clock, exchange: string, log: Log, metrics: Metrics) {
+    this.#clock = clock;
+    this.#exchange = exchange;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#offset = clock.now() - clock.monotonic();
+  }
+
+  now(): Instant {
+    return instant(Math.round(this.#clock.monotonic() + this.#offset));
+  }
+
+  /** The exchange said `time` between `sent` and `received`, both monotonic: taken to be of the middle. */
+  note(time: number, sent: number, received: number): void {
+    this.#offset = time - (sent + received) / 2;
+    const ahead = this.#clock.monotonic() + this.#offset - this.#clock.now();
+    this.#metrics.gauge(
+      "quantmesh_exchange_clock_offset_seconds",
+      { exchange: this.#exchange },
+      ahead / 1000,
+    );
+    if (Math.abs(ahead - this.#told) < WORTH_TELLING_MS) return;
+    this.#told = ahead;
+    this.#log.warn({ exchange: this.#exchange, aheadMs: Math.round(ahead) }, "exchange.clock_offset");
+  }
+}

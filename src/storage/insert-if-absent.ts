@@ -1,0 +1,14 @@
+/** Inserts a row unless its key is taken, whoever else tries the same at the same moment. */
+import type { Kysely } from "kysely";
+import type { DialectTraits } from "./dialect.ts";
+import type { Schema } from "./schema.ts";
+
+export async function insertIfAbsent<Table extends "claims" | "meta">(
+  db: Kysely<Schema>,
+  { saysOnConflict }: DialectTraits,
+  table: Table,
+  row: Schema[Table],
+): Promise<void> {
+  const insert = db.insertInto<"claims" | "meta">(table).values(row);
+  await (saysOnConflict ? insert.onConflict((conflict) => conflict.doNothing()) : insert.ignore()).execute();
+}
