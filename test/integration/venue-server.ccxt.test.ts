@@ -48,6 +48,11 @@ describe("ccxt against the venue", () => {
       () => expect(seen()).toContainEqual(expect.objectContaining({ id, status: "open" })),
       LIMIT,
     );
+    const own = { clientOrderId: "given-up" };
+    const other = await client.createOrder(SYMBOL, "limit", "buy", 0.001, 50_000, own);
+    await client.cancelOrder(other.id ?? "", SYMBOL);
+    const canceled = { id: other.id, status: "canceled", ...own };
+    await vi.waitFor(() => expect(seen()).toContainEqual(expect.objectContaining(canceled)), LIMIT);
     await venue.admin.move(SYMBOL, "58000");
     const filled = { id, status: "closed", filled: 0.001, remaining: 0 };
     await vi.waitFor(() => expect(seen()).toContainEqual(expect.objectContaining(filled)), LIMIT);

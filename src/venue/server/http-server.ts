@@ -17,7 +17,7 @@ export function createHttpServer(gateway: Gateway, routes: readonly Route[]): Fa
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: false },
     serverFactory: (handler): Server =>
-      createServer({ keepAlive: true, noDelay: true }, (request, response) => {
+      createServer(SOCKETS, (request, response) => {
         if (isOrder(request.url)) readOrder(gateway, request, response);
         else handler(request, response);
       }),
@@ -54,6 +54,9 @@ export function createHttpServer(gateway: Gateway, routes: readonly Route[]): Fa
   });
   return app;
 }
+
+/** Idle connections live long: a request that meets their end has an unknown outcome. */
+const SOCKETS = { keepAlive: true, noDelay: true, keepAliveTimeout: 75_000 };
 
 const JSON_TYPE = "application/json;charset=UTF-8";
 

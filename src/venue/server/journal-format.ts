@@ -30,6 +30,8 @@ export interface CancelLine {
   readonly symbol: string;
   /** The exchange's number of the order to cancel. */
   readonly cancels: string;
+  /** The client's name for the cancel itself. */
+  readonly id: string;
   readonly validUntil: Instant;
 }
 

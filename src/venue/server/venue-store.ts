@@ -1,7 +1,7 @@
 /** A venue's folder: its description, the segments of its journal, and the snapshots between them. */
 import { createReadStream, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { statSync, truncateSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { QuantmeshError } from "../../domain/errors.ts";
@@ -12,6 +12,8 @@ import { segmentFile, segmentNumbers } from "./segment-files.ts";
 import type { VenueSnapshot } from "./snapshot-format.ts";
 import { parseSnapshot, snapshotLines } from "./snapshot-format.ts";
 
+/** The journal is kept whole, because it is the audit; of snapshots the newest, and one to fall back on. */
+const KEPT_SNAPSHOTS = 2;
 const LINES_AT_ONCE = 10_000;
 
 export interface Recovery {
@@ -87,6 +89,8 @@ export class VenueStore {
     log.append(segmentHeader(this.#segment));
     await new Promise<void>((done) => log.whenDurable(done));
     await writeDurably(file, lines);
+    const old = segmentNumbers(this.#folder, "snapshot").slice(0, -KEPT_SNAPSHOTS);
+    await Promise.all(old.map(async (segment) => rm(segmentFile(this.#folder, "snapshot", segment))));
   }
 }
 
