@@ -1,6 +1,7 @@
 /** What the adapter adds to ccxt's own createOrder: both on one venue, which runs beside them in a thread of its own. */
 import { once } from "node:events";
 import { Worker, isMainThread, parentPort } from "node:worker_threads";
+import { widestFilters } from "../src/cli/paper-market.ts";
 import { parseMoney } from "../src/domain/amounts.ts";
 import type { PriceTicks, QuantityLots } from "../src/domain/amounts.ts";
 import { botCode } from "../src/domain/ids.ts";
@@ -174,7 +175,7 @@ async function serve(): Promise<never> {
     symbols: [
       {
         instrument,
-        filters: {},
+        filters: widestFilters(instrument),
         fill: "touch",
         source: { kind: "manual", startPrice: 6_000_000 as PriceTicks },
       },

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { RealExchangeConfig } from "../config/schema.ts";
-import { parseMoney } from "../domain/amounts.ts";
+import { parseMoney, priceTicks, quantityLots } from "../domain/amounts.ts";
 import type { PriceTicks } from "../domain/amounts.ts";
 import { formatPrice } from "../domain/instrument.ts";
 import type { Instrument } from "../domain/instrument.ts";
@@ -11,10 +11,14 @@ import type { Exchange } from "../exchange/exchange.ts";
 import type { CcxtOptions } from "../exchange/ccxt/open-ccxt-exchange.ts";
 import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
+import type { Filters } from "../venue/matching/filters.ts";
 import type { VenueServer } from "../venue/server/start-venue.ts";
 
 /** Nobody shares this venue: its limits are not what is tried out. */
 const NO_LIMIT = 1_000_000_000;
+/** Of ticks and of lots. The same at each start: the journal is of one venue. */
+const WIDEST = 9_000_000_000_000_000;
+const MOST_OPEN_ORDERS = 100_000;
 const SNAPSHOT_EVERY = 200_000;
 const MOVE_LIMIT_MS = 5_000;
 
@@ -49,7 +53,7 @@ export async function openPaperExchange(
       adminPort: 0,
       symbols: markets.map(({ instrument, startPrice }) => ({
         instrument,
-        filters: {},
+        filters: widestFilters(instrument),
         // What only touches a limit fills others first.
         fill: "through",
         source: { kind: "manual", startPrice },
@@ -94,6 +98,19 @@ export async function openPaperExchange(
     await close();
     throw error;
   }
+}
+
+/** No more than what the exchange itself asks for. */
+export function widestFilters({ minQuantity, minNotional }: Instrument): Required<Filters> {
+  return {
+    minPrice: priceTicks(1),
+    maxPrice: priceTicks(WIDEST),
+    minQuantity,
+    maxQuantity: quantityLots(WIDEST),
+    minNotional,
+    maxNotional: parseMoney(String(NO_LIMIT)),
+    maxOpenOrders: MOST_OPEN_ORDERS,
+  };
 }
 
 /** Moves the venue's price to each newer one of the exchange's, one at a time; whoever calls the result ends it. */
