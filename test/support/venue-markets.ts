@@ -41,6 +41,8 @@ export async function startVenueOfMarkets(
           tick_size: "0.01",
           lot_size: "0.001",
           min_notional: "5",
+          max_quantity: "1000000000",
+          max_notional: "1000000000000",
           market: { type: "manual", start_price: "100" },
         },
       ]),
