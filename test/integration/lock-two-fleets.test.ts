@@ -1,4 +1,5 @@
 /** Two fleets that know nothing of each other but trade the same account: only the lock keeps them apart. */
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import type { SimMarket } from "../../src/exchange/sim/sim-exchange.ts";
 import { realClock } from "../../src/exchange/sim/real-clock.ts";
@@ -61,6 +62,43 @@ describeWithServers(["redis-server"], "two fleets with databases of their own on
     expect(doubled).toBe(0);
     // Each level went to one of them, and the other one knows why it did not get it.
     expect(Object.fromEntries(outcomes)).toEqual({ orderAccepted: placements, level_busy: placements });
+  });
+
+  it("place nothing while the lock service is away, show whose level is not theirs, and go on by themselves", async () => {
+    const server = await startRedis();
+    ends.push(() => server.stop());
+    await aged(server, TTL_MS);
+    const market = await openSharedAccount();
+    ends.push(() => market.close());
+    const open = async (code: string) => {
+      const storage = await createStorage({ type: "sqlite", file: ":memory:" });
+      ends.push(() => storage.close());
+      const layout = { kind: "single", address: { host: "127.0.0.1", port: server.port } } as const;
+      const lock = await createLock({ type: "redis", layout, prefix: "", maxTtlMs: TTL_MS }, realClock);
+      ends.push(() => lock.close());
+      return openLockFleet({ exchange: market.exchange, storage, lock, lockTtlMs: TTL_MS, code });
+    };
+    const [first, second] = [await open("fleeta0000"), await open("fleetb0000")];
+
+    expect(await first.place(1, 1)).toBe("orderAccepted");
+    expect(await second.place(1, 1)).toBe("level_busy");
+    expect(second.locks.conflicts()).toEqual(["10001"]);
+    await server.crash();
+    while ((await second.place(2, 2)) !== "lock_unavailable") await delay(20);
+    await server.restart();
+    // The one who holds the level keeps it over the restart; nobody gets a new one until the server is old enough.
+    let outcome = await second.place(3, 3);
+    while (outcome === "lock_unavailable") {
+      await first.keeper.extendAll().catch(() => undefined);
+      await delay(200);
+      outcome = await second.place(3, 4);
+    }
+
+    expect(outcome).toBe("orderAccepted");
+    expect(await second.place(1, 5)).toBe("level_busy");
+    await first.cancelAll();
+    expect(await second.place(1, 6)).toBe("orderAccepted");
+    expect(second.locks.conflicts()).toEqual([]);
   });
 
   it("double their orders where each has only the lock of its own process", async () => {
