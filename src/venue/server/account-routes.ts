@@ -16,7 +16,7 @@ import { listingIn } from "./route.ts";
 const DAY_MS = 86_400_000;
 
 export function accountRoutes(floor: Floor): readonly SignedRoute[] {
-  const { listings, notes, world } = floor;
+  const { listings, notes } = floor;
   const read = (path: string, weight: SignedRoute["weight"], answer: SignedRoute["answer"]): SignedRoute => ({
     method: "GET",
     path,
@@ -28,7 +28,7 @@ export function accountRoutes(floor: Floor): readonly SignedRoute[] {
     read("/api/v3/account", 20, (question) => accountText(floor, question)),
     read(
       "/api/v3/openOrders",
-      ({ size }) => (size === 0 ? 80 : 6),
+      (params) => (params.has("symbol") ? 6 : 80),
       ({ params, reads, signed }) => {
         const asked = params.has("symbol") ? [listingIn(listings, params)] : listings.all;
         const { account } = signed.key;
@@ -86,41 +86,44 @@ export function accountRoutes(floor: Floor): readonly SignedRoute[] {
     read("/sapi/v1/margin/allPairs", 1, () => "[]"),
     read("/sapi/v1/margin/isolated/allPairs", 10, () => "[]"),
   ];
+}
 
-  function tradesAsked({ listings: known }: Floor): SignedRoute["answer"] {
-    return ({ params, reads, signed }) => {
-      const listing = listingIn(known, params);
-      const { account } = signed.key;
-      const fromId = optionalInteger(params, "fromId");
-      const orderId = optionalInteger(params, "orderId");
-      const { startTime, endTime } = span(params);
-      if (fromId !== undefined && (startTime ?? endTime) !== undefined) throw badCombination();
-      const fills = reads
-        .fillsAfter(account, listing.symbol, (fromId ?? 0) - 1)
-        .filter(
-          ({ at, exchangeOrderId }) =>
-            at >= (startTime ?? 0) &&
-            at <= (endTime ?? Number.POSITIVE_INFINITY) &&
-            (orderId === undefined || exchangeOrderId === String(orderId)),
-        );
-      const asked = page(fills, params, fromId !== undefined || startTime !== undefined);
-      return list(asked.map((fill) => tradeText(listing, fill)));
-    };
-  }
-
-  function accountText({ listings: { all } }: Floor, { params, reads, signed, now }: SignedQuestion): string {
-    const { key } = signed;
-    const first = all[0]?.instrument;
-    const balances = reads
-      .balances(key.account)
-      .filter(({ free, locked }) => params.get("omitZeroBalances") !== "true" || free + locked !== ZERO_MONEY)
-      .map(
-        ({ asset, free, locked }) =>
-          `{"asset":"${asset}","free":"${moneyText(free)}","locked":"${moneyText(locked)}"}`,
+function tradesAsked({ listings }: Floor): SignedRoute["answer"] {
+  return ({ params, reads, signed }) => {
+    const listing = listingIn(listings, params);
+    const { account } = signed.key;
+    const fromId = optionalInteger(params, "fromId");
+    const orderId = optionalInteger(params, "orderId");
+    const { startTime, endTime } = span(params);
+    if (fromId !== undefined && (startTime ?? endTime) !== undefined) throw badCombination();
+    const fills = reads
+      .fillsAfter(account, listing.symbol, (fromId ?? 0) - 1)
+      .filter(
+        ({ at, exchangeOrderId }) =>
+          at >= (startTime ?? 0) &&
+          at <= (endTime ?? Number.POSITIVE_INFINITY) &&
+          (orderId === undefined || exchangeOrderId === String(orderId)),
       );
-    const canTrade = key.permissions.has("trade");
-    return `{"makerCommission":${basisPoints(first?.makerFee)},"takerCommission":${basisPoints(first?.takerFee)},"buyerCommission":0,"sellerCommission":0,"commissionRates":${ratesText(first)},"canTrade":${canTrade},"canWithdraw":${key.permissions.has("withdraw")},"canDeposit":true,"brokered":false,"requireSelfTradePrevention":false,"preventSor":false,"updateTime":${world.time > 0 ? world.time : now},"accountType":"SPOT","balances":${list(balances)},"permissions":["SPOT"],"uid":1}`;
-  }
+    const asked = page(fills, params, fromId !== undefined || startTime !== undefined);
+    return list(asked.map((fill) => tradeText(listing, fill)));
+  };
+}
+
+function accountText(
+  { listings: { all }, world }: Floor,
+  { params, reads, signed, now }: SignedQuestion,
+): string {
+  const { key } = signed;
+  const first = all[0]?.instrument;
+  const balances = reads
+    .balances(key.account)
+    .filter(({ free, locked }) => params.get("omitZeroBalances") !== "true" || free + locked !== ZERO_MONEY)
+    .map(
+      ({ asset, free, locked }) =>
+        `{"asset":"${asset}","free":"${moneyText(free)}","locked":"${moneyText(locked)}"}`,
+    );
+  const canTrade = key.permissions.has("trade");
+  return `{"makerCommission":${basisPoints(first?.makerFee)},"takerCommission":${basisPoints(first?.takerFee)},"buyerCommission":0,"sellerCommission":0,"commissionRates":${ratesText(first)},"canTrade":${canTrade},"canWithdraw":${key.permissions.has("withdraw")},"canDeposit":true,"brokered":false,"requireSelfTradePrevention":false,"preventSor":false,"updateTime":${world.time > 0 ? world.time : now},"accountType":"SPOT","balances":${list(balances)},"permissions":["SPOT"],"uid":1}`;
 }
 
 function ordersAsked({ params, reads, signed }: SignedQuestion, { symbol }: Listing): readonly OrderView[] {
