@@ -7,7 +7,6 @@ import { addConfigCommands } from "./config-command.ts";
 import { addDbCommands } from "./db-command.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
-import { runCommand } from "./run-command.ts";
 import { addVenueCommand } from "./venue-command.ts";
 
 interface RootOptions {
@@ -41,13 +40,13 @@ export function createProgram(): Command {
         );
       }
       if (options.config === undefined) return program.help({ error: true });
-      await runCommand(options.config);
+      await run(options.config);
     });
   program
     .command("run")
     .description("start an instance and trade until Ctrl-C, or until a replay ends")
     .requiredOption("-c, --config <file>", "config file (YAML or JSON)")
-    .action(async (options: { readonly config: string }) => runCommand(options.config));
+    .action(async (options: { readonly config: string }) => run(options.config));
   addBacktestCommand(program);
   addPlanCommand(program);
   addConfigCommands(program);
@@ -56,6 +55,12 @@ export function createProgram(): Command {
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
+}
+
+/** Loaded when it is asked for: the drivers of exchanges and lock services take memory and time that others need not. */
+async function run(config: string): Promise<void> {
+  const { runCommand } = await import("./run-command.ts");
+  await runCommand(config);
 }
 
 /** Sub-commands made with `addCommand` or `command` after the settings still need them. */
