@@ -8,7 +8,6 @@ import { addExchangesCommand } from "./exchanges-command.ts";
 import { addFleetCommands } from "./fleet-commands.ts";
 import { addListCommands } from "./list-commands.ts";
 import { addPlanCommand } from "./plan-command.ts";
-import { runCommand } from "./run-command.ts";
 import { addVenueCommand } from "./venue-command.ts";
 import { readVersion } from "./version.ts";
 
@@ -38,7 +37,7 @@ export function createProgram(): Command {
       }
       const file = options.config ?? process.env["CONFIG_PATH"];
       if (!file) return program.help({ error: true });
-      await runCommand(file, { standby: options.standby ?? false });
+      await run(file, options);
     });
   program
     .command("run")
@@ -58,6 +57,12 @@ export function createProgram(): Command {
   addVenueCommand(program);
   for (const command of program.commands) inheritSettings(program, command);
   return program;
+}
+
+/** Loaded when it is asked for: the drivers of exchanges and lock services take memory and time that others need not. */
+async function run(config: string, { standby = false }: { readonly standby?: boolean }): Promise<void> {
+  const { runCommand } = await import("./run-command.ts");
+  await runCommand(config, { standby });
 }
 
 /** Sub-commands made with `addCommand` or `command` after the settings still need them. */
