@@ -2,11 +2,13 @@
 import { benchBacktest } from "./backtest.ts";
 import type { Bench } from "./bench.ts";
 import { printTable } from "./bench.ts";
+import { benchFleet } from "./fleet.ts";
 import { benchLocks } from "./locks.ts";
 import { benchStorage } from "./storage.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
+  fleet: benchFleet,
   locks: benchLocks,
   storage: benchStorage,
 };
