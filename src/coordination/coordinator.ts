@@ -151,6 +151,10 @@ export class Coordinator {
     return this.#mesh?.port ?? 0;
   }
 
+  get me(): Incarnation {
+    return this.#options.me;
+  }
+
   get view(): FleetView {
     return this.#view;
   }
