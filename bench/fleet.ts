@@ -10,7 +10,7 @@ import { spreadOf } from "./bench.ts";
 
 const SYMBOLS = 60;
 const KILLS = 20;
-const FREEZES_MS = [1000, 2000, 5000, 1000, 2000];
+const FREEZES = 5;
 const HANDOVERS = 12;
 const LEASES = 5;
 const SHORTEST_LEASE_MS = 2000;
@@ -25,7 +25,7 @@ export async function benchFleet(): Promise<readonly BenchResult[]> {
     const kills = { first: [] as number[], last: [] as number[], orders: [] as number[] };
     for (let kill = 0; kill < KILLS; kill += 1) await fleet.kill(kills);
     const freezes: number[] = [];
-    for (const ms of FREEZES_MS) freezes.push(await fleet.freeze(ms));
+    for (let freeze = 0; freeze < FREEZES; freeze += 1) freezes.push(await fleet.freeze());
     const pauses: number[] = [];
     for (let turn = 0; turn < HANDOVERS; turn += 1) pauses.push(await fleet.handOver(turn));
     const against = (name: string, values: readonly number[]): BenchResult => result(name, values, bare);
@@ -103,13 +103,12 @@ class Fleet {
     await pause(6000);
   }
 
-  async freeze(frozenMs: number): Promise<number> {
+  async freeze(): Promise<number> {
     const { victim, heir, count, heard } = await this.#pair();
     const frozen = Date.now();
     victim.command.kill("SIGSTOP");
-    await pause(frozenMs);
-    victim.command.kill("SIGCONT");
     const claims = await this.#claims(heir, heard, count);
+    victim.command.kill("SIGCONT");
     await victim.command.line(({ event }) => event === "seat.lost");
     await pause(2000);
     return Math.max(...claims) - frozen;

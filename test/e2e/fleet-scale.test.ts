@@ -21,8 +21,8 @@ describeWithServers(
     beforeAll(async () => {
       lab = await FleetLab.open({ symbols: SYMBOLS });
       const first = lab.start("a");
-    fleet = [first];
-    await first.command.line(({ event }) => event === "instance.started", 60_000);
+      fleet = [first];
+      await first.command.line(({ event }) => event === "instance.started", 60_000);
       await until(async () => (await owned()).total === SYMBOLS, 60_000);
       lab.startMarket(seed);
     }, 180_000);
