@@ -2,6 +2,7 @@
 import { benchBacktest } from "./backtest.ts";
 import { benchCcxt } from "./ccxt.ts";
 import { benchCopy } from "./copy.ts";
+import { benchFleet } from "./fleet.ts";
 import { benchLocks } from "./locks.ts";
 import { benchMatchingMemory } from "./matching-memory.ts";
 import { benchMatching } from "./matching.ts";
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   backtest: benchBacktest,
   ccxt: benchCcxt,
   copy: benchCopy,
+  fleet: benchFleet,
   locks: benchLocks,
   "matching-memory": benchMatchingMemory,
   matching: benchMatching,

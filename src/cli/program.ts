@@ -44,8 +44,8 @@ export function createProgram(): Command {
     .description("start an instance and trade until Ctrl-C, or until a replay ends")
     .requiredOption("-c, --config <file>", "config file (YAML or JSON)", process.env["CONFIG_PATH"])
     .option("--standby", "start as a hot standby")
-    .action(async ({ config, standby = false }: { readonly config: string; readonly standby?: boolean }) =>
-      runCommand(config, { standby }),
+    .action(async (options: { readonly config: string; readonly standby?: boolean }) =>
+      run(options.config, options),
     );
   addBacktestCommand(program);
   addPlanCommand(program);

@@ -192,7 +192,7 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
   quantmesh_takeovers_total: {
     type: "counter",
     help: "Seats that this instance took over from another, by how the other was lost.",
-    labels: ["how"],
+    labels: ["reason"],
   },
   quantmesh_mailbox_depth: { type: "gauge", help: "Events that wait for the bot.", labels: MARKET },
 };

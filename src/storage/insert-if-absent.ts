@@ -1,4 +1,4 @@
-/** Inserts a row unless its key is taken, whoever else tries the same at the same moment. */
+/** Inserts rows whose keys are not taken, whoever else tries the same at the same moment. */
 import type { Kysely } from "kysely";
 import type { DialectTraits } from "./dialect.ts";
 import type { Schema } from "./schema.ts";
@@ -7,8 +7,8 @@ export async function insertIfAbsent<Table extends "claims" | "meta">(
   db: Kysely<Schema>,
   { saysOnConflict }: DialectTraits,
   table: Table,
-  row: Schema[Table],
+  rows: Schema[Table] | readonly Schema[Table][],
 ): Promise<void> {
-  const insert = db.insertInto<"claims" | "meta">(table).values(row);
+  const insert = db.insertInto<"claims" | "meta">(table).values(rows);
   await (saysOnConflict ? insert.onConflict((conflict) => conflict.doNothing()) : insert.ignore()).execute();
 }

@@ -97,10 +97,13 @@ async function request(
   const markets = requests.map(({ market }) => market);
   let rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
   if (rows.size < markets.length) {
-    for (const { exchange, account, symbol } of markets.filter((market) => !rows.has(keyOf(market)))) {
-      const free = { exchange, account, symbol, epoch: 0, token: NO_TOKEN, holder: "", expires_at: 0 };
-      await insertIfAbsent(trx, traits, "claims", free);
-    }
+    const free = markets
+      .filter((market) => !rows.has(keyOf(market)))
+      .map(({ exchange, account, symbol }) => ({
+        ...{ exchange, account, symbol },
+        ...{ epoch: 0, token: NO_TOKEN, holder: "", expires_at: 0 },
+      }));
+    await insertIfAbsent(trx, traits, "claims", free);
     rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
   }
   const token = randomUUID();

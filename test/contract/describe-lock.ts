@@ -241,7 +241,7 @@ export function describeLock(
     });
 
     test("stops waiting after the time limit and holds nothing then", async ({ service, lock, other }) => {
-      await other.tryAcquire(["m:b"], OTHER_FLEET, 2 * TTL_MS);
+      await other.tryAcquire(["m:b"], OTHER_FLEET, 5 * TTL_MS);
       const limits = { timeoutMs: TTL_MS / 2, signal: new AbortController().signal };
       const waiting = lock.acquire(["m:a", "m:b"], OURS, TTL_MS, limits);
 

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { stringify } from "yaml";
+import { openEtcdStore } from "../../src/coordination/etcd-store.ts";
+import { fleetKeys } from "../../src/coordination/fleet-view.ts";
 import type { Command, LogLine } from "../support/command.ts";
 import { endCommands, startCommand } from "../support/command.ts";
 import { seededRandom } from "../support/scale.ts";
@@ -38,6 +40,7 @@ export interface StartOptions {
 }
 
 const SECRET = "a secret of the whole fleet";
+const FLEET = "lab";
 const START_PRICE = "100";
 /** How long the market rests after each round of moves, ms. */
 const MOVE_PAUSE_MS = 500;
@@ -100,6 +103,17 @@ export class FleetLab {
     writeFileSync(config, stringify(this.#config(id, options.symbols ?? this.symbols)), { mode: 0o600 });
     const command = startCommand([...(options.standby ? ["--standby"] : []), "-c", config], { cwd: folder });
     return { id, command, config, options };
+  }
+
+  /** Puts a symbol on a seat, as `quantmesh symbols move` does. */
+  async pin(symbol: string, seat: number): Promise<void> {
+    const store = openEtcdStore({ hosts: this.#etcdHosts(), limitMs: 5000 });
+    try {
+      const key = fleetKeys(FLEET).pin(symbol);
+      await store.write([], [{ kind: "put", key, value: JSON.stringify({ seat }) }]);
+    } finally {
+      store.close();
+    }
   }
 
   /** How many symbols each holder has claimed; a released claim is nobody's. */
@@ -178,6 +192,10 @@ export class FleetLab {
     await Promise.all(this.etcd.map((server) => server.stop()));
   }
 
+  #etcdHosts(): readonly string[] {
+    return this.etcd.map(({ port }) => `http://127.0.0.1:${port}`);
+  }
+
   #config(id: string, symbols: readonly string[]): object {
     return {
       app: { current_exchange: "binance" },
@@ -204,11 +222,12 @@ export class FleetLab {
         })),
       },
       database: { type: "postgres", dsn: this.dsn },
-      distributed_lock: { type: "redis", redis: { addr: `127.0.0.1:${this.redis.port}` } },
+      // A Redis server that is younger than its longest lock grants nothing yet.
+      distributed_lock: { type: "redis", default_ttl: 4, redis: { addr: `127.0.0.1:${this.redis.port}` } },
       coordination: {
         mode: "dynamic",
-        fleet: "lab",
-        etcd: { hosts: this.etcd.map(({ port }) => `http://127.0.0.1:${port}`) },
+        fleet: FLEET,
+        etcd: { hosts: this.#etcdHosts() },
         listen: "127.0.0.1:0",
         secret: SECRET,
         ...this.#options.coordination,

@@ -1,0 +1,116 @@
+/** Mode static: two configs that list the same symbol, and a database that says whose it is and until when. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LeasedClaims } from "../../../src/coordination/leased-claims.ts";
+import { realClock } from "../../../src/exchange/sim/real-clock.ts";
+import { createStorage } from "../../../src/storage/create-storage.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
+import { logInto } from "../../support/kept-log.ts";
+import { serverFolder } from "../../support/servers/private-server.ts";
+import { until } from "./fleet-lab.ts";
+
+const TTL_MS = 1200;
+const BTC = { exchange: "sim", account: "main", symbol: "BTC/USDT" };
+const ETH = { ...BTC, symbol: "ETH/USDT" };
+
+describe("claims as leases", () => {
+  let folder: string;
+  let storage: Storage;
+  let opened: LeasedClaims[];
+  const signal = new AbortController().signal;
+
+  const claimsOf = (holder: string, of: Storage = storage) => {
+    const lost: string[] = [];
+    const claims = new LeasedClaims({
+      storage: of,
+      holder,
+      clock: realClock,
+      log: logInto([]),
+      ttlMs: TTL_MS,
+      lost: (symbol) => lost.push(symbol),
+    });
+    claims.open();
+    opened.push(claims);
+    return { claims, lost };
+  };
+
+  beforeEach(async () => {
+    folder = serverFolder("static");
+    storage = await createStorage({ type: "sqlite", file: join(folder, "q.db") });
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const claims of opened) claims.close();
+    await storage.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("belong to whoever asked first, for as long as it renews them", async () => {
+    const one = claimsOf("one 1");
+    const two = claimsOf("two 1");
+    const claim = await one.claims.take(BTC, signal);
+    const waiting = two.claims.take(BTC, signal);
+    await two.claims.take(ETH, signal);
+
+    const until2Ttl = performance.now() + 2 * TTL_MS;
+    let isTaken = false;
+    void waiting.then(() => {
+      isTaken = true;
+    });
+    await until(() => performance.now() > until2Ttl);
+
+    expect(isTaken).toBe(false);
+    expect(one.claims.isValid()).toBe(true);
+    await one.claims.release(claim);
+    expect(await waiting).toMatchObject({ epoch: 2, holder: "two 1" });
+    expect([one.lost, two.lost]).toEqual([[], []]);
+  });
+
+  it("end by themselves, and the permit of their holder ends before that", async () => {
+    let permitEnded: number | undefined;
+    // Never opened, as a process that hangs: it renews nothing, and looks at its permit before it sends.
+    const hung = new LeasedClaims({
+      storage,
+      holder: "hung 1",
+      clock: realClock,
+      log: logInto([]),
+      ttlMs: TTL_MS,
+      lost: () => undefined,
+    });
+    await hung.take(ETH, signal);
+    const two = claimsOf("two 1");
+    const taken = two.claims.take(ETH, signal).then(() => performance.now());
+
+    await until(() => {
+      if (!hung.isValid()) permitEnded ??= performance.now();
+      return permitEnded !== undefined;
+    });
+
+    expect(await taken).toBeGreaterThan(permitEnded ?? Number.POSITIVE_INFINITY);
+  });
+
+  it("are told to be lost when somebody else has them, and can be taken again by a process of the same name", async () => {
+    const one = claimsOf("one 1");
+    await one.claims.take(BTC, signal);
+    await storage.claim(BTC, "somebody alone");
+
+    await until(() => one.lost.length > 0);
+    expect(one.lost).toEqual(["BTC/USDT"]);
+
+    const first = await one.claims.take(BTC, signal);
+    const again = await one.claims.take(BTC, signal);
+    expect(again.epoch).toBe(first.epoch + 1);
+  });
+
+  it("stop being asked for when they are no longer wanted", async () => {
+    const one = claimsOf("one 1");
+    await one.claims.take(BTC, signal);
+    const stopping = new AbortController();
+    const waiting = claimsOf("two 1").claims.take(BTC, stopping.signal);
+
+    stopping.abort();
+
+    await expect(waiting).rejects.toThrow("BTC/USDT is no longer wanted");
+  });
+});
