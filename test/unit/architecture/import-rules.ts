@@ -35,7 +35,7 @@ export const RULES: readonly Rule[] = [
   {
     under: "exchange/",
     mayImport: ["domain/"],
-    packages: { ccxt: "exchange/ccxt/", "rate-limiter-flexible": "exchange/limits/" },
+    packages: { ccxt: "exchange/ccxt/" },
     builtins: "all",
   },
   {
