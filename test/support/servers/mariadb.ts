@@ -1,21 +1,23 @@
 /** A private MariaDB server of a test's own. */
 import { execFile } from "node:child_process";
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import mysql from "mysql2/promise";
 import type { DatabaseServer, DatabaseServerOptions } from "./database-server.ts";
 import { databaseServer } from "./database-server.ts";
 import { findProgram, freePort, runAs, serverFolder, startServer } from "./private-server.ts";
+import { dataTemplate } from "./template.ts";
 
 const OWNER = "mysql";
 const ADMIN = { user: "admin", password: "admin-secret" } as const;
 
 /** Starts MariaDB on the loopback interface; each database that it makes belongs to the test that asked for it. */
 export async function startMariadb(options: DatabaseServerOptions = {}): Promise<DatabaseServer> {
+  const prepared = await template();
   const folder = serverFolder("mariadb", OWNER);
   const data = join(folder, "data");
-  cpSync(await template(), data, { recursive: true, preserveTimestamps: true });
+  cpSync(prepared, data, { recursive: true, preserveTimestamps: true });
   const init = join(folder, "init.sql");
   writeFileSync(
     init,
@@ -89,17 +91,10 @@ async function untilOld(port: number): Promise<void> {
   }
 }
 
-let made: Promise<string> | undefined;
+/** To make one takes a second or more, to copy it a tenth of that. */
+const template = dataTemplate("mariadb-template", OWNER, makeTemplate);
 
-/** An initialised data folder to copy: to make one takes seconds. */
-function template(): Promise<string> {
-  made ??= makeTemplate();
-  return made;
-}
-
-async function makeTemplate(): Promise<string> {
-  const folder = serverFolder("mariadb-template", OWNER);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+async function makeTemplate(folder: string): Promise<string> {
   const data = join(folder, "data");
   await promisify(execFile)(
     "mariadb-install-db",
