@@ -1,4 +1,6 @@
 /** What every bench measures and how it is told. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 export interface BenchResult {
   readonly name: string;
@@ -36,6 +38,12 @@ export function secondsOf(work: () => void): number {
   const started = performance.now();
   work();
   return (performance.now() - started) / 1000;
+}
+
+/** Leaves only what is alive, so that nobody pays for what others threw away. */
+export function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }
 
 export function printTable(name: string, results: readonly BenchResult[]): void {

@@ -2,10 +2,15 @@
 import { randomUUID } from "node:crypto";
 import { Etcd3 } from "etcd3";
 import { Redis } from "ioredis";
+import { Pool } from "pg";
+import Redlock from "redlock";
 import { realClock } from "../src/exchange/sim/real-clock.ts";
 import { createLock } from "../src/lock/create-lock.ts";
 import type { Grant, LockProvider } from "../src/lock/lock.ts";
+import { createStorage } from "../src/storage/create-storage.ts";
+import { parseDsn } from "../src/storage/dsn.ts";
 import { startEtcd } from "../test/support/servers/etcd.ts";
+import { startPostgres } from "../test/support/servers/postgres.ts";
 import { aged, startRedis } from "../test/support/servers/redis.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
@@ -31,7 +36,12 @@ const UNLOCK =
 type Pair = (key: string) => Promise<void>;
 
 export async function benchLocks(): Promise<readonly BenchResult[]> {
-  return [...(await benchRedis()), ...(await benchEtcd())];
+  return [
+    ...(await benchRedis()),
+    ...(await benchQuorum()),
+    ...(await benchEtcd()),
+    ...(await benchDatabase()),
+  ];
 }
 
 async function benchRedis(): Promise<readonly BenchResult[]> {
@@ -68,11 +78,81 @@ async function benchRedis(): Promise<readonly BenchResult[]> {
   }
 }
 
+async function benchQuorum(): Promise<readonly BenchResult[]> {
+  const servers = await Promise.all([startRedis(), startRedis(), startRedis()]);
+  await Promise.all(servers.map((server) => aged(server, TTL_MS)));
+  const nodes = servers.map(({ port }) => ({ host: "127.0.0.1", port }));
+  const clients = nodes.map(({ host, port }) => new Redis(port, host));
+  const redlock = new Redlock(clients);
+  const layout = { kind: "quorum", nodes } as const;
+  const lock = await createLock({ type: "redis", layout, prefix: "ours:", maxTtlMs: TTL_MS }, realClock);
+  try {
+    const theirs: Pair = async (key) => {
+      const one = await redlock.acquire([`theirs:${key}`], TTL_MS);
+      await one.release();
+    };
+    const ours = pairOf(lock, TTL_MS);
+    return [
+      result("locks: quorum of 3 sequential", "pairs/s", "redlock", await compare(theirs, ours, 1, FAST)),
+      result(
+        "locks: quorum of 3 concurrent",
+        "pairs/s",
+        "redlock",
+        await compare(theirs, ours, IN_FLIGHT, FAST),
+      ),
+    ];
+  } finally {
+    for (const client of clients) client.disconnect();
+    await lock.close();
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+/** Against the one statement that a lock cannot do without, on a pool of as many connections. */
+async function benchDatabase(): Promise<readonly BenchResult[]> {
+  const server = await startPostgres({ isDurable: true });
+  const dsn = await server.createDatabase();
+  const pool = new Pool({ connectionString: dsn, max: 10 });
+  const storage = await createStorage(parseDsn(dsn));
+  const lock = await createLock({ type: "database", storage, prefix: "ours:", maxTtlMs: 60_000 }, realClock);
+  try {
+    await pool.query(
+      "create table raw_locks (k text primary key, token text not null, fence bigint not null)",
+    );
+    const raw: Pair = async (key) => {
+      const token = randomUUID();
+      await pool.query({
+        name: "take",
+        text: `insert into raw_locks values ($1, $2, 1) on conflict (k) do update
+          set token = excluded.token, fence = raw_locks.fence + 1 where raw_locks.token = '' returning fence`,
+        values: [key, token],
+      });
+      await pool.query({
+        name: "free",
+        text: "update raw_locks set token = '' where k = $1 and token = $2",
+        values: [key, token],
+      });
+    };
+    const ours = pairOf(lock, TTL_MS);
+    const name = "raw INSERT ON CONFLICT";
+    return [
+      result("locks: database sequential", "pairs/s", name, await compare(raw, ours, 1, SLOW)),
+      result("locks: database concurrent", "pairs/s", name, await compare(raw, ours, IN_FLIGHT, SLOW)),
+      await benchExtension(lock, "database", 60_000),
+    ];
+  } finally {
+    await lock.close();
+    await storage.close();
+    await pool.end();
+    await server.stop();
+  }
+}
+
 async function benchEtcd(): Promise<readonly BenchResult[]> {
   const servers = await startEtcd(1);
   const hosts = servers.map(({ port }) => `http://127.0.0.1:${port}`);
   const client = new Etcd3({ hosts });
-  const lock = await createLock({ type: "etcd", hosts, prefix: "ours:", maxTtlMs: TTL_MS }, realClock);
+  const lock = await createLock({ type: "etcd", hosts, prefix: "ours:", maxTtlMs: 60_000 }, realClock);
   try {
     const theirs: Pair = async (key) => {
       const one = client.lock(`theirs:${key}`).ttl(TTL_MS / 1000);
@@ -92,7 +172,7 @@ async function benchEtcd(): Promise<readonly BenchResult[]> {
         await compare(theirs, ours, IN_FLIGHT, SLOW),
       ),
       result("locks: etcd batches of 20", "levels/s", "etcd3 client.lock", perLevel),
-      await benchExtension(lock, "etcd", TTL_MS),
+      await benchExtension(lock, "etcd", 60_000),
     ];
   } finally {
     client.close();

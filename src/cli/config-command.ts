@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { loadConfig, loadConfigWithWarnings } from "../config/load-config.ts";
 import { addConfigCentreCommands } from "./config-centre-commands.ts";
 import { redactConfig } from "../config/redact-config.ts";
+import { databaseAddress } from "./database-config.ts";
 import { previewGrids } from "./preview-grids.ts";
 
 interface Options {
@@ -21,6 +22,7 @@ export function addConfigCommands(program: Command): void {
     .action(async (options: Options) => {
       const { config: checked, warnings } = await loadConfigWithWarnings(options.config);
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+      databaseAddress(checked);
       const grids = await previewGrids(checked);
       process.stdout.write(`${options.config}: ok, ${grids.length} grid${grids.length === 1 ? "" : "s"}\n`);
     });

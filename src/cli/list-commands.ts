@@ -1,9 +1,10 @@
 /** `quantmesh bots|orders|fills|trades`: what is stored, read beside a running instance. */
+import { Option } from "commander";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import { formatMoney } from "../domain/amounts.ts";
 import { formatQuantity } from "../domain/instrument.ts";
-import type { BotSummary, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
+import type { BotSummary, DayRow, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
 import { openExisting } from "./open-existing.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
@@ -13,6 +14,7 @@ interface Options {
   readonly json?: boolean;
   readonly limit: number;
   readonly open?: boolean;
+  readonly by?: string;
 }
 
 /** One kind of list: how it is read, its rows as JSON, and its columns. */
@@ -89,19 +91,42 @@ const TRADES: Listing<TradeRow> = {
   },
 };
 
+const DAYS: Listing<DayRow> = {
+  read: async (storage, { limit }) => storage.listDays({ limit }),
+  toJson: ({ cursor: _, day, ...row }) => ({ day: day ?? null, ...row }),
+  columns: {
+    day: ({ day }) => day ?? "earlier",
+    bot: ({ bot }) => bot,
+    symbol: ({ symbol }) => symbol,
+    fills: ({ fills }) => String(fills),
+    trades: ({ trades }) => String(trades),
+    "grid profit": ({ gridProfit }) => gridProfit,
+    "inventory pnl": ({ inventoryPnl }) => inventoryPnl,
+    fees: ({ fees }) => fees,
+    position: ({ position }) => position,
+  },
+};
+
 export function addListCommands(program: Command): void {
-  addListing(program, "bots", "list the bots and what they have earned", BOTS);
-  addListing(program, "orders", "list orders, newest first", ORDERS).option("--open", "only unfinished ones");
-  addListing(program, "fills", "list fills, newest first", FILLS);
-  addListing(program, "trades", "list completed trades, newest first", TRADES);
+  addListing(program, "bots", "list the bots and what they have earned", shower(BOTS));
+  addListing(program, "orders", "list orders, newest first", shower(ORDERS)).option(
+    "--open",
+    "only unfinished ones",
+  );
+  addListing(program, "fills", "list fills, newest first", shower(FILLS));
+  addListing(program, "trades", "list completed trades, newest first", shower(TRADES));
+  const [perBot, perDay] = [shower(BOTS), shower(DAYS)];
+  addListing(program, "stats", "sum up what was earned, per bot or per day (UTC)", (storage, options) =>
+    options.by === "day" ? perDay(storage, options) : perBot(storage, options),
+  ).addOption(
+    new Option("--by <what>", "one row per bot, or per bot and day").choices(["bot", "day"]).default("bot"),
+  );
 }
 
-function addListing<Row>(
-  program: Command,
-  name: string,
-  description: string,
-  listing: Listing<Row>,
-): Command {
+/** Reads a list and prints it. */
+type Show = (storage: Storage, options: Options) => Promise<void>;
+
+function addListing(program: Command, name: string, description: string, show: Show): Command {
   return program
     .command(name)
     .description(description)
@@ -111,20 +136,23 @@ function addListing<Row>(
     .action(async (options: Options) => {
       const storage = await openExisting(await loadConfig(options.config), options.config);
       try {
-        print(await listing.read(storage, options), listing, options);
+        await show(storage, options);
       } finally {
         await storage.close();
       }
     });
 }
 
-function print<Row>(rows: readonly Row[], { toJson, columns }: Listing<Row>, { json }: Options): void {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
-    return;
-  }
-  const cells = rows.map((row) => Object.values(columns).map((column) => column(row)));
-  process.stdout.write(rows.length === 0 ? "none\n" : `${formatTable(Object.keys(columns), cells)}\n`);
+function shower<Row>({ read, toJson, columns }: Listing<Row>): Show {
+  return async (storage, options) => {
+    const rows = await read(storage, options);
+    if (options.json) {
+      process.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
+      return;
+    }
+    const cells = rows.map((row) => Object.values(columns).map((column) => column(row)));
+    process.stdout.write(rows.length === 0 ? "none\n" : `${formatTable(Object.keys(columns), cells)}\n`);
+  };
 }
 
 function describeBot({ bot, mode, modeReason, totals, workingOrders }: BotSummary): object {

@@ -91,5 +91,13 @@ function renderBot(status: BotStatus): readonly string[] {
       .map((order) => line(order, RED)),
     `  ${BOLD}     ${formatPrice(bot.instrument, price).padStart(14)}${PLAIN}  ← price  (${text.openSells} sells above, ${text.openBuys} buys below)`,
     ...buys.slice(0, ORDERS_AROUND).map((order) => line(order, GREEN)),
+    ...conflictLines(status.conflicts),
   ];
+}
+
+/** Levels that another fleet on the account has locked. */
+function conflictLines(prices: readonly string[]): readonly string[] {
+  if (prices.length === 0) return [];
+  const more = prices.length > ORDERS_AROUND ? ` and ${prices.length - ORDERS_AROUND} more` : "";
+  return [`  ${RED}locked by another fleet: ${prices.slice(0, ORDERS_AROUND).join(", ")}${more}${PLAIN}`];
 }

@@ -2,17 +2,17 @@
 import { existsSync } from "node:fs";
 import type { Config } from "../config/schema.ts";
 import { QuantmeshError } from "../domain/errors.ts";
-import { createStorage } from "../storage/create-storage.ts";
-import { parseDsn } from "../storage/dsn.ts";
+import { openStorage } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/storage.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
 
-export async function openExisting({ database }: Config, configFile: string): Promise<Storage> {
-  const address = parseDsn(database.dsn, database.type);
+export async function openExisting(config: Config, configFile: string): Promise<Storage> {
+  const address = databaseAddress(config);
   if (address.type === "sqlite" && !existsSync(address.file)) {
     throw new QuantmeshError(
       "CONFIG_INVALID",
       `there is no database at ${address.file} yet: start an instance with \`quantmesh run -c ${configFile}\``,
     );
   }
-  return createStorage(address);
+  return openStorage(address, databaseOptions(config));
 }

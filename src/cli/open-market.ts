@@ -50,7 +50,10 @@ export async function openRealMarket(
     return movingMarket(createDryRunExchange(source, log));
   }
   if (mode === "paper") {
-    throw new QuantmeshError("CONFIG_INVALID", `exchanges.${name}.mode: paper is not there yet`);
+    const { openPaperExchange } = await import("./paper-market.ts");
+    const symbols = config.trading.symbols.map(({ symbol }) => symbol);
+    const prices = await openCcxtPrices(options);
+    return movingMarket(await openPaperExchange(options, real.paper, symbols, prices));
   }
   if (!keys) {
     throw new QuantmeshError(

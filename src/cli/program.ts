@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
 import { addBacktestCommand } from "./backtest-command.ts";
 import { addConfigCommands } from "./config-command.ts";
+import { addDbCommands } from "./db-command.ts";
 import { addExchangesCommand } from "./exchanges-command.ts";
 import { addFleetCommands } from "./fleet-commands.ts";
 import { addListCommands } from "./list-commands.ts";
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addConfigCommands(program);
   addListCommands(program);
+  addDbCommands(program);
   addFleetCommands(program);
   addExchangesCommand(program);
   addVenueCommand(program);

@@ -16,19 +16,21 @@ import { Activity } from "../runner/activity.ts";
 import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
-import { LockKeeper } from "../runner/lock-keeper.ts";
+import type { BotSetup } from "../runner/open-bot.ts";
 import { SpoolReplay } from "../runner/spool-replay.ts";
+import { LockKeeper } from "../runner/lock-keeper.ts";
 import { createStorage } from "../storage/create-storage.ts";
-import { parseDsn } from "../storage/dsn.ts";
+import type { DatabaseAddress } from "../storage/dsn.ts";
+import { holdInstanceLock } from "../storage/instance-lock.ts";
 import { holdProcessLock } from "../storage/process-lock.ts";
 import { openSpool } from "../storage/spool.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
-import type { BotSetup } from "../runner/open-bot.ts";
-import type { RunConfig } from "./fleet-config.ts";
 import { lockOptions, reportLock } from "./lock-options.ts";
 import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
+import { databaseAddress, databaseOptions } from "./database-config.ts";
+import type { RunConfig } from "./fleet-config.ts";
 import type { Fleet } from "./open-fleet.ts";
 import { openFleet } from "./open-fleet.ts";
 import type { Market } from "./open-market.ts";
@@ -79,6 +81,7 @@ export async function startInstance(
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
     // Everything that can refuse the config or the machine comes before anything is written.
+    const address = isDryRun(config) ? NOWHERE : databaseAddress(config);
     const real = await openRealMarket(config, log, metrics);
     if (real) closers.push(() => real.close());
     const grids = await checkGrids(config, real?.exchange);
@@ -90,7 +93,7 @@ export async function startInstance(
         return registry.text();
       },
     };
-    const { web, database, distributed_lock: lockConfig } = config;
+    const { web, distributed_lock: lockConfig } = config;
     const http = web.enabled
       ? await startHttp({
           host: web.host,
@@ -101,22 +104,20 @@ export async function startInstance(
         })
       : undefined;
     if (http) closers.push(() => http.close());
-    // A dry run stores nothing: what it decided never happened.
-    const dsn = realExchangeOf(config)?.real.mode === "dry_run" ? ":memory:" : database.dsn;
-    const address = parseDsn(dsn, dsn === ":memory:" ? "sqlite" : database.type);
-    if (address.type === "sqlite" && address.file !== ":memory:") {
-      const processLock = holdProcessLock(address.file);
-      closers.push(() => processLock.release());
+    // The instances of a fleet share a database; who trades what is the claims' matter.
+    if (config.coordination.mode === "solo") {
+      const instanceLock = await holdInstanceLock(address);
+      closers.push(() => instanceLock.release());
     }
+    const opened = await createStorage(address, databaseOptions(config));
+    closers.push(() => opened.close());
+    const stored = measuredStorage(opened, metrics, REAL_TIME);
+    const storage = wrappers.storage?.(stored) ?? stored;
     const market = real ?? (await openSim(config, grids));
     if (!real) closers.push(() => market.close());
     const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
     const exchange = wrappers.exchange?.(measured) ?? measured;
-    const opened = await createStorage(address);
-    closers.push(() => opened.close());
-    const stored = measuredStorage(opened, metrics, REAL_TIME);
-    const storage = wrappers.storage?.(stored) ?? stored;
-    const spool = openOwnSpool(config, wrappers, closers);
+    const spool = openOwnSpool(config, address, wrappers, closers);
     const spoolReplay = new SpoolReplay({ storage, spool, log });
     const lockBackend = lockConfig.enabled ? lockConfig.type : "memory";
     const openedLock = await createLock(lockOptions(lockConfig, stored), market.clock);
@@ -207,20 +208,33 @@ export async function startInstance(
   }
 }
 
+/** A dry run stores nothing: what it decided never happened. */
+const NOWHERE: DatabaseAddress = { type: "sqlite", file: ":memory:" };
+
+function isDryRun(config: Config): boolean {
+  return realExchangeOf(config)?.real.mode === "dry_run";
+}
+
 /** The spool of this process alone. */
 function openOwnSpool(
-  { database, instance }: Config,
+  config: Config,
+  address: DatabaseAddress,
   wrappers: PortWrappers,
   closers: (() => Promise<void> | void)[],
 ): FillSpool {
-  const { type, dsn, spool_file, spool_capacity: capacity } = database;
-  const beside = type === "sqlite" ? `${dsn}.spool` : `./data/${instance.id}.spool`;
-  const file = spool_file ?? (dsn === ":memory:" ? dsn : beside);
+  const file = spoolFile(config, address);
   const lock = holdProcessLock(file);
   closers.push(() => lock.release());
-  const spool = openSpool({ file, capacity, now: () => Date.now() });
+  const spool = openSpool({ file, capacity: config.database.spool_capacity, now: () => Date.now() });
   closers.push(() => spool.close());
   return wrappers.spool?.(spool) ?? spool;
+}
+
+/** What belongs to a database in memory is in memory too; else the spool lies beside the database, or with the data. */
+function spoolFile({ database, instance }: Config, address: DatabaseAddress): string {
+  const isFile = address.type === "sqlite";
+  if (isFile && address.file === ":memory:") return address.file;
+  return database.spool_file ?? (isFile ? `${address.file}.spool` : `./data/${instance.id}.spool`);
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadVenueKeys } from "../config/load-venue-config.ts";
 import type { VenueConfig, VenueKeyConfig } from "../config/venue-schema.ts";
-import { money, parseMoney } from "../domain/amounts.ts";
+import { parseMoney, priceTicks } from "../domain/amounts.ts";
 import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice, parseQuantity } from "../domain/instrument.ts";
@@ -127,14 +127,16 @@ async function venueSymbol(config: VenueConfig, symbol: string, rules: SymbolCon
   };
 }
 
-function filtersOf(instrument: Instrument, rules: SymbolConfig): Filters {
+function filtersOf(instrument: Instrument, rules: SymbolConfig): Required<Filters> {
   const { min_price, max_price, max_quantity, max_notional, max_open_orders } = rules;
   return {
-    ...(min_price === undefined ? {} : { minPrice: parsePrice(instrument, min_price) }),
-    ...(max_price === undefined ? {} : { maxPrice: parsePrice(instrument, max_price) }),
-    ...(max_quantity === undefined ? {} : { maxQuantity: parseQuantity(instrument, max_quantity) }),
-    ...(max_notional === undefined ? {} : { maxNotional: money(parseMoney(max_notional)) }),
-    ...(max_open_orders === undefined ? {} : { maxOpenOrders: max_open_orders }),
+    minPrice: min_price === undefined ? priceTicks(1) : parsePrice(instrument, min_price),
+    maxPrice: parsePrice(instrument, max_price),
+    minQuantity: instrument.minQuantity,
+    maxQuantity: parseQuantity(instrument, max_quantity),
+    minNotional: instrument.minNotional,
+    maxNotional: parseMoney(max_notional),
+    maxOpenOrders: max_open_orders,
   };
 }
 

@@ -6,14 +6,27 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MAX_TTL_SECONDS = 3600;
 
 export const databaseSchema = section({
-  type: choice(["sqlite", "postgres", "mysql"]).default("sqlite").describe("Kind of database."),
+  type: choice(["sqlite", "postgres", "mysql"])
+    .default("sqlite")
+    .describe("Kind of database; mysql stands for MariaDB too."),
   dsn: text()
     .default("./data/quantmesh.db")
-    .describe("Path of the database file; a relative path starts at the current working directory."),
+    .describe(
+      "Path of the database file (a relative one starts at the current working directory), or address of the database: see docs/database.md.",
+    ),
+  max_open_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections to a database server at once; SQLite has one."),
+  max_idle_conns: wholeNumber(1, 1000)
+    .default(10)
+    .describe("Most connections that are kept open while they are not needed."),
+  conn_max_lifetime: wholeNumber(1, 86_400)
+    .default(3600)
+    .describe("Seconds after which a connection is replaced by a new one."),
   spool_file: text()
     .optional()
     .describe(
-      "File on this machine's disk that keeps fills while the database is away; unless given, the database file's name with .spool at its end.",
+      "File on this machine's disk that keeps fills while the database is away; unless given, the database file's name with .spool at its end, or for a database server ./data/ID.spool with the instance's id.",
     ),
   spool_capacity: wholeNumber(100, 10_000_000)
     .default(100_000)

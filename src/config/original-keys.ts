@@ -50,9 +50,6 @@ export const ORIGINAL_KEYS: Readonly<Record<string, Answer>> = {
   "system.log_language": ignored("the log is in English"),
   "system.log_retention_days": ignored("the log goes to stdout; keep it there for as long as you need it"),
 
-  "database.max_open_conns": ignored("SQLite has no connection pool"),
-  "database.max_idle_conns": ignored("SQLite has no connection pool"),
-  "database.conn_max_lifetime": ignored("SQLite has no connection pool"),
   "database.log_level": ignored("the database has no log of its own; see system.log_level"),
   storage: ignored(
     "every order and fill is stored before it counts; where is set by database.type and database.dsn",

@@ -47,12 +47,12 @@ const symbol = section({
   tick_size: positiveAmount().describe("Smallest step of a price, in quote: PRICE_FILTER."),
   lot_size: positiveAmount().describe("Smallest step of a quantity, in base: LOT_SIZE."),
   min_quantity: positiveAmount().optional().describe("LOT_SIZE minQty; lot_size if left out."),
-  max_quantity: positiveAmount().optional().describe("LOT_SIZE maxQty."),
+  max_quantity: positiveAmount().default("9000").describe("LOT_SIZE maxQty; a multiple of lot_size."),
   min_price: positiveAmount().optional().describe("PRICE_FILTER minPrice; tick_size if left out."),
-  max_price: positiveAmount().optional().describe("PRICE_FILTER maxPrice."),
+  max_price: positiveAmount().default("1000000").describe("PRICE_FILTER maxPrice; a multiple of tick_size."),
   min_notional: amount().default("5").describe("NOTIONAL minNotional."),
-  max_notional: positiveAmount().optional().describe("NOTIONAL maxNotional."),
-  max_open_orders: wholeNumber(1, MAX_COUNT).optional().describe("MAX_NUM_ORDERS of one account."),
+  max_notional: positiveAmount().default("9000000").describe("NOTIONAL maxNotional."),
+  max_open_orders: wholeNumber(1, MAX_COUNT).default(200).describe("MAX_NUM_ORDERS of one account."),
   fill: choice(["touch", "through"])
     .default("touch")
     .describe("Whether a price that only touches a limit fills it, where there are no other users."),
@@ -97,7 +97,7 @@ export const venueSchema = section({
     .default(9081)
     .describe("Port of the admin server, on this machine only."),
   journal: text().default("./data/venue").describe("Folder of the journal; `none` keeps nothing."),
-  snapshot_every: wholeNumber(100, MAX_COUNT).default(200_000).describe("Commands between two snapshots."),
+  snapshot_every: wholeNumber(1, MAX_COUNT).default(200_000).describe("Commands between two snapshots."),
   seed: wholeNumber(0, MAX_SEED).default(1).describe("Seed of the fault switches."),
   maker_fee: share().default("0.001").describe("Fee of an order that rested, as a share."),
   taker_fee: share().default("0.001").describe("Fee of an order that did not rest, as a share."),
@@ -116,7 +116,10 @@ export const venueSchema = section({
     ),
   keys: z.array(key).default([]).describe("API keys; their secrets only from the environment."),
   accounts: z
-    .record(text(), z.record(text(), amount()))
+    .record(
+      z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, "must be letters, digits, dots, dashes or underscores"),
+      z.record(z.string().regex(/^[A-Za-z0-9]{1,20}$/, "must be an asset, like USDT"), amount()),
+    )
     .default({ main: { USDT: "100000", BTC: "1", ETH: "10" } })
     .describe("What each account is given at first: asset → amount."),
   symbols: z

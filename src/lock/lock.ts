@@ -29,7 +29,7 @@ export interface WaitLimits {
  */
 export interface LockProvider {
   /**
-   * All keys or none, in one round trip; undefined where another fleet, or a newer epoch, holds one. The keys of one
+   * All keys or none, in one round trip, in place of whatever this owner held of them before; undefined where another fleet, or a newer epoch, holds one. The keys of one
    * grant belong to one market: they differ only after their last colon.
    */
   tryAcquire(keys: readonly string[], owner: LockOwner, ttlMs: number): Promise<Grant | undefined>;

@@ -29,8 +29,8 @@ export function judgeServer(info: RedisInfo, maxTtlMs: number): ServerVerdict {
       `its maxmemory-policy ${of("maxmemory_policy")} may drop locks that are held: set noeviction`,
     );
   }
-  // Whole seconds, rounded down: the server may be almost one second older, never younger.
-  const ageMs = Number(of("uptime_in_seconds")) * 1000;
+  // Two clock readings in whole seconds, subtracted: the server may be almost one second younger than it says.
+  const ageMs = (Number(of("uptime_in_seconds")) - 1) * 1000;
   if (!Number.isFinite(ageMs) || of("run_id") === "") return unfit("it does not tell its run_id and uptime");
   return { kind: "fit", runId: of("run_id"), waitMs: Math.max(0, maxTtlMs - ageMs) };
 }

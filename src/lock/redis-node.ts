@@ -204,6 +204,7 @@ export class RedisNode {
 
   #failure(error: unknown): LockUnavailable {
     const reason = reasonOf(error);
+    if (reason.startsWith(NOT_WRITABLE)) return this.#unavailable("not connected", false, error);
     const isRefusal = REFUSALS.some((begin) => reason.startsWith(begin));
     // A server that lost its role, its scripts or its memory is looked at again.
     if (isRefusal && !reason.startsWith("MOVED")) this.#redis.disconnect(true);
@@ -227,6 +228,9 @@ export class RedisNode {
   }
 }
 
+/** What ioredis says of a command that it did not send, as there is no connection. */
+const NOT_WRITABLE = "Stream isn't writeable";
+
 /** What ioredis says of a command whose time is over. */
 const TIMED_OUT = "Command timed out";
 
@@ -245,5 +249,4 @@ const REFUSALS = [
   "OOM",
   "MISCONF",
   "BUSY ",
-  "Stream isn't writeable",
 ];

@@ -184,6 +184,10 @@ export class RedisQuorum implements LockProvider {
         await remove().catch(undo);
         return count;
       }
+      const [only = ""] = keys;
+      // One key that is free costs no script; whose a key is that somebody has, only the script tells.
+      const set = count === 1 ? await node.trusted().setIfFree(only, value, Number(ttlMs)).catch(undo) : null;
+      if (set === "OK") return 1;
       return Number(
         await node
           .trusted()

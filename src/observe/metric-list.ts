@@ -130,9 +130,9 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "1 while the stream of a symbol's prices is silent and the price is polled, otherwise 0.",
     labels: MARKET,
   },
-  quantmesh_exchange_clock_offset_seconds: {
+  quantmesh_exchange_clock_offset: {
     type: "gauge",
-    help: "How far the exchange's clock is ahead of this computer's.",
+    help: "How far the exchange's clock is ahead of this computer's, in seconds.",
     labels: ["exchange"],
   },
   quantmesh_db_query_duration_seconds: {

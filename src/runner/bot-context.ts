@@ -9,7 +9,6 @@ import type { Books } from "./books.ts";
 import type { ExchangeClock } from "./exchange-clock.ts";
 import type { LevelLocks } from "./level-locks.ts";
 import type { RunnerPorts } from "./ports.ts";
-import type { FillReader } from "./read-fills.ts";
 
 export interface BotContext {
   readonly ports: RunnerPorts;
@@ -18,7 +17,6 @@ export interface BotContext {
   readonly exchangeClock: ExchangeClock;
   readonly locks: LevelLocks;
   readonly books: Books;
-  readonly fills: FillReader;
   /** Aborted when the session ends: nothing is sent or posted after it. */
   readonly signal: AbortSignal;
   /** When the requests of working orders die, in exchange time. */
@@ -27,6 +25,8 @@ export interface BotContext {
   state(): GridState;
   /** Hands an event to the bot; resolves when it was handled: false where its step was dropped. */
   post(event: GridEvent): Promise<boolean>;
+  /** Runs work in the background as part of this session: its failure is the session's. */
+  run(work: () => Promise<void>): void;
   /** Looks an order up until its fate is known. */
   resolve(order: OrderRef): void;
   /** Ends the session: it is no longer known to own the market, or what is stored. */

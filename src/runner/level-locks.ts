@@ -44,7 +44,7 @@ export class LevelLocks implements GrantHolder {
     let isHeld = false;
     await this.#inTurn(level, async () => {
       try {
-        if (!this.#isFresh(level.grant)) this.#set(key, level, await this.#acquire([key]));
+        if (!this.#isFresh(level.grant)) await this.#renew(key, level);
         isHeld = level.grant !== undefined;
       } finally {
         if (!isHeld) level.orders.delete(terms.id);
@@ -100,22 +100,32 @@ export class LevelLocks implements GrantHolder {
     }
   }
 
-  /** In one round trip where nobody else has any of them. */
+  /** All at once: a level that somebody else has keeps no other one waiting. */
   async retake(): Promise<void> {
     const missing = [...this.#levels].filter(([, { grant, orders }]) => orders.size > 0 && !grant);
-    if (missing.length === 0) return;
-    const all = missing.length > 1 ? await this.#acquire(missing.map(([key]) => key)) : undefined;
-    if (all) {
-      for (const [key, level] of missing) this.#set(key, level, { ...all, keys: [key] });
-      return;
-    }
     await Promise.all(
       missing.map(([key, level]) =>
         this.#inTurn(level, async () => {
-          if (level.orders.size > 0) this.#set(key, level, await this.#acquire([key]));
+          if (level.orders.size > 0) await this.#renew(key, level);
         }),
       ),
     );
+  }
+
+  /**
+   * Extends a grant that still lives, and asks anew only without one: who asks anew gives up what it held, and where no
+   * answer comes it holds nothing.
+   */
+  async #renew(key: string, level: Level): Promise<void> {
+    const { lock, lockTtlMs, clock } = this.#ports;
+    const held = level.grant;
+    if (held && held.validUntil > clock.monotonic()) {
+      const [longer] = await lock.extend([held], lockTtlMs);
+      if (level.grant === held) level.grant = longer;
+      if (level.grant) return;
+    }
+    level.grant = undefined;
+    this.#set(key, level, await this.#acquire([key]));
   }
 
   /** Worth a request only when it has lived for a while: the keeper extends it before it ends. */

@@ -8,6 +8,7 @@ import type { SnapshotEvent } from "../strategy/events.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
 import type { BotContext } from "./bot-context.ts";
 import { findContradiction } from "./find-contradiction.ts";
+import type { FillReader } from "./read-fills.ts";
 import { refOf } from "../strategy/order-ref.ts";
 
 export interface Snapshot {
@@ -24,6 +25,7 @@ export interface Snapshot {
  */
 export async function readSnapshot(
   context: BotContext,
+  fillReader: FillReader,
   cursor: string | undefined,
   since: Instant | undefined,
 ): Promise<Snapshot> {
@@ -46,7 +48,7 @@ export async function readSnapshot(
     const ref = refOf(bot, order.id);
     if (ref) known.set(order.exchangeOrderId, ref);
   }
-  const { fills, cursor: fillCursor } = await context.fills.read(cursor, known);
+  const { fills, cursor: fillCursor } = await fillReader.read(cursor, known);
   const { price, at } = await exchange.price(symbol);
   const base = await readBase(context);
   const executed = fills.map(({ order }) => order);

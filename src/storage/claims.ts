@@ -138,9 +138,9 @@ async function changeClaim<Answer>(
   { exchange, account, symbol }: MarketKey,
   decide: (row: ClaimsTable, now: number) => Change<Answer>,
 ): Promise<Answer> {
-  // If another server turns up meanwhile, the claim counts as the older one's and has to be made again.
-  const { incarnation } = database;
-  const { claim, answer } = await database.transaction(async (trx) => {
+  const { claim, answer, incarnation } = await database.transaction(async (trx) => {
+    // If another server turns up from here on, this transaction breaks with its connection.
+    const { incarnation } = database;
     const read = () =>
       trx
         .selectFrom("claims")
@@ -166,7 +166,7 @@ async function changeClaim<Answer>(
         .where("symbol", "=", symbol)
         .execute();
     }
-    return change;
+    return { ...change, incarnation };
   });
   if (claim) database.noteClaim(claim, incarnation);
   return answer;

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { QuantmeshError } from "../domain/errors.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
-import type { ServerConnection } from "./connection-pool.ts";
 import type { DatabaseHost, ServerAddress } from "./dsn.ts";
 import { describeHost } from "./dsn.ts";
 import type { TlsMode } from "./dsn-options.ts";
@@ -25,7 +24,7 @@ export interface TlsFiles {
   readonly key?: string;
 }
 
-export type Connect = (plan: ConnectPlan) => Promise<ServerConnection>;
+export type Connect<Connection> = (plan: ConnectPlan) => Promise<Connection>;
 
 /** The server is up and obeys a primary elsewhere, or was told to change nothing. */
 export class NoWritesError extends Error {
@@ -38,12 +37,12 @@ export class NoWritesError extends Error {
  * Tries the hosts in turn, beginning with the one that worked last. A server that answers with a refusal (wrong
  * password, no such database) is the answer; throws ConnectionFailure where none can be reached.
  */
-export function connectToAny(
+export function connectToAny<Connection>(
   address: ServerAddress,
-  connect: Connect,
+  connect: Connect<Connection>,
   isRefusal: (error: unknown) => boolean,
   limitMs: number,
-): () => Promise<ServerConnection> {
+): () => Promise<Connection> {
   const tls = readTls(address.tls);
   let hosts = address.hosts;
   return async () => {

@@ -111,10 +111,7 @@ export class ConnectionPool {
         connection.destroy();
         throw new ConnectionFailure("the storage is closed", false);
       }
-      if (connection.server !== this.#server) {
-        this.#server = connection.server;
-        this.#incarnation += 1;
-      }
+      if (connection.server !== this.#server) this.#moveTo(connection.server);
       this.#openedAt.set(connection, performance.now());
       return connection;
     } catch (error) {
@@ -123,6 +120,13 @@ export class ConnectionPool {
     } finally {
       this.#opening -= 1;
     }
+  }
+
+  /** Whoever still uses a connection to the other server must not go on there: its answers count no more. */
+  #moveTo(server: string): void {
+    this.#server = server;
+    this.#incarnation += 1;
+    for (const connection of this.#openedAt.keys()) connection.destroy();
   }
 
   #drop(connection: ServerConnection): void {

@@ -1,13 +1,13 @@
 /** Opens the durable storage at an address. */
-import { QuantmeshError } from "../domain/errors.ts";
 import type { ConnectionPool, PoolLimits } from "./connection-pool.ts";
 import { Database, unavailable } from "./database.ts";
 import type { DialectTraits } from "./dialect.ts";
 import type { DatabaseAddress, ServerAddress } from "./dsn.ts";
 import { describeAddress } from "./dsn.ts";
 import { KyselyStorage } from "./kysely-storage.ts";
-import { SCHEMA_VERSION, migrateTo } from "./migrations/migrate.ts";
+import { SCHEMA_VERSION, migrateTo, requireSchema } from "./migrations/migrate.ts";
 import { flavorOf, mysqlDialect, mysqlPool, mysqlTraits } from "./mysql.ts";
+import { openingFailure } from "./opening-failure.ts";
 import { POSTGRES, postgresDialect, postgresPool } from "./postgres.ts";
 import { SQLITE, openSqlite } from "./sqlite.ts";
 import type { Storage } from "./storage.ts";
@@ -32,6 +32,21 @@ export async function createStorage(
   const database = await openDatabase(address, options);
   try {
     await migrateTo(database, SCHEMA_VERSION);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return new KyselyStorage(database);
+}
+
+/**
+ * Opens a database whose schema is up to date, and changes nothing in it. Throws as `createStorage` does, and
+ * CONFIG_INVALID where the schema is older.
+ */
+export async function openStorage(address: DatabaseAddress, options: StorageOptions = {}): Promise<Storage> {
+  const database = await openDatabase(address, options);
+  try {
+    await requireSchema(database);
   } catch (error) {
     await database.close();
     throw error;
@@ -71,19 +86,12 @@ async function greet(
   connections: ConnectionPool,
   limitMs: number,
 ): Promise<DialectTraits> {
-  const name = describeAddress(address);
   try {
     const connection = await connections.acquire(limitMs);
     const { rows } = await connection.execute("select version() as version", [], false);
     connections.release(connection);
     return address.type === "postgres" ? POSTGRES : mysqlTraits(flavorOf(String(rows[0]?.["version"])));
   } catch (error) {
-    const failure = (address.type === "postgres" ? POSTGRES : mysqlTraits(flavorOf(""))).failureOf(error);
-    if (failure === undefined) throw error;
-    if (failure !== "denied") throw unavailable(name, error);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new QuantmeshError("CONFIG_INVALID", `${name} refuses user "${address.user}": ${reason}`, {
-      cause: error,
-    });
+    throw openingFailure(address, error);
   }
 }

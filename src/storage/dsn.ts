@@ -1,4 +1,5 @@
 /** Where a database is: the text of `database.dsn`, in its several forms, to a checked address. */
+import { isIP } from "node:net";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { TlsMode } from "./dsn-options.ts";
 import { readOptions } from "./dsn-options.ts";
@@ -49,14 +50,11 @@ const SCHEMES: Readonly<Record<string, DatabaseType>> = {
  */
 export function parseDsn(dsn: string, type?: DatabaseType): DatabaseAddress {
   const found = typeOf(dsn);
-  if (type !== undefined && type !== found && !(type === "sqlite" && !dsn.includes("://"))) {
-    throw invalid(
-      found === "sqlite"
-        ? `this is a file path, and database.type is ${type}: write ${EXAMPLES[type]}`
-        : `this is an address of ${found}, and database.type is ${type}`,
-    );
+  if (type !== undefined && type !== found) {
+    const what = found === "sqlite" ? "a file path" : `an address of ${found}`;
+    throw invalid(`this is ${what}, and database.type is ${type}: write ${EXAMPLES[type]}`);
   }
-  switch (type ?? found) {
+  switch (found) {
     case "sqlite":
       return parseFile(dsn);
     case "postgres":
@@ -81,6 +79,8 @@ const EXAMPLES = {
   postgres: "postgres://user:password@host:5432/database",
   mysql: "mysql://user:password@host:3306/database or user:password@tcp(host:3306)/database",
 } as const;
+
+const ENCODE_HINT = "in a password write @ as %40, : as %3A and / as %2F";
 
 const URL_FORM = /^([a-z]+):\/\/(?:([^@/]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?(.*))?$/i;
 const GO_FORM = /^(?:(.*)@)?(tcp|unix)\(([^)]*)\)\/([^?]*)(?:\?(.*))?$/;
@@ -110,9 +110,10 @@ function parseFile(dsn: string): SqliteAddress {
 
 function parseUrl(dsn: string, type: "postgres" | "mysql"): ServerAddress {
   const match = URL_FORM.exec(dsn);
-  if (!match)
-    throw invalid(`this is not of the form ${EXAMPLES[type]}; in a password write @ as %40 and / as %2F`);
+  if (!match) throw invalid(`this is not of the form ${EXAMPLES[type]}; ${ENCODE_HINT}`);
   const [, , login = "", hosts = "", database = "", query = ""] = match;
+  // An @ anywhere else is of a password that was not encoded: its rest would be taken for a host, and shown.
+  if (`${hosts}/${database}`.includes("@")) throw invalid(ENCODE_HINT);
   const [user = "", ...password] = login.split(":");
   return server(type, {
     hosts,
@@ -172,9 +173,16 @@ function server(type: "postgres" | "mysql", parts: ServerParts): ServerAddress {
   const { tls, searchPath } = readOptions(type, parts.options);
   if (parts.user === "") throw invalid("the user is missing");
   if (parts.database === "") throw invalid("the name of the database is missing");
+  const hosts = parts.hosts.split(",").map((text) => parseHost(text.trim(), DEFAULT_PORTS[type]));
+  // mysql2 would compare the certificate of an address with "localhost".
+  if (type === "mysql" && tls.verify === "full" && hosts.some(({ host }) => isIP(host) !== 0)) {
+    throw invalid(
+      "tls=true needs the host's name, as its certificate has it, not its address; or use tls=verify-ca",
+    );
+  }
   return {
     type,
-    hosts: parts.hosts.split(",").map((text) => parseHost(text.trim(), DEFAULT_PORTS[type])),
+    hosts,
     user: parts.user,
     password: new Secret(parts.password),
     database: parts.database,
@@ -185,7 +193,7 @@ function server(type: "postgres" | "mysql", parts: ServerParts): ServerAddress {
 
 function parseHost(text: string, defaultPort: number): DatabaseHost {
   const match = /^(\/[^:]*|\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(decoded(text));
-  if (!match) throw invalid(`"${text}" is not a host with a port`);
+  if (!match) throw invalid(`a host is a name or an address, and its port a number, like db:${defaultPort}`);
   const host = (match[1] ?? "").replace(/^\[|\]$/g, "");
   const port = match[2] === undefined ? defaultPort : Number(match[2]);
   if (port < 1 || port > 65_535) throw invalid(`${port} is not a port`);

@@ -15,7 +15,7 @@ export interface LockStatements {
   readonly freeOne: RepeatedQuery<Pick<LocksTable, "name" | "token">>;
 }
 
-const AT_ONCE = 200;
+const AT_ONCE = 1_000;
 
 export function compileLockStatements(db: Kysely<Schema>, traits: DialectTraits): LockStatements {
   return {

@@ -8,7 +8,7 @@ import { ConnectionFailure } from "./connection-failure.ts";
 import type { Answer, ServerConnection } from "./connection-pool.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DatabaseFailure, DialectTraits } from "./dialect.ts";
-import type { DatabaseHost, ServerAddress } from "./dsn.ts";
+import type { ServerAddress } from "./dsn.ts";
 import { describeHost } from "./dsn.ts";
 import { limited } from "./limited.ts";
 import type { ServerOptions } from "./postgres.ts";
@@ -20,12 +20,22 @@ const SCHEMA_LOCK = "concat('quantmesh schema ', md5(database()))";
 export interface MysqlFlavor {
   /** Has a collation that tells texts apart by case and by trailing spaces, under MariaDB's name; else MySQL's. */
   readonly isNopadBinNamed: boolean;
+  /** Where the server's status is to be read. */
+  readonly statusTable: string;
   /** Ends a session that stops amid a transaction, by `idle_transaction_timeout`. */
   readonly endsIdleTransactions: boolean;
 }
 
-export const MARIADB: MysqlFlavor = { isNopadBinNamed: true, endsIdleTransactions: true };
-export const MYSQL_8: MysqlFlavor = { isNopadBinNamed: false, endsIdleTransactions: false };
+export const MARIADB: MysqlFlavor = {
+  isNopadBinNamed: true,
+  statusTable: "information_schema.global_status",
+  endsIdleTransactions: true,
+};
+export const MYSQL_8: MysqlFlavor = {
+  isNopadBinNamed: false,
+  statusTable: "performance_schema.global_status",
+  endsIdleTransactions: false,
+};
 
 export function flavorOf(version: string): MysqlFlavor {
   return /mariadb/i.test(version) ? MARIADB : MYSQL_8;
@@ -45,7 +55,7 @@ export function mysqlTraits(flavor: MysqlFlavor): DialectTraits {
     nowMs: "cast(floor(unix_timestamp(sysdate(6)) * 1000) as signed)",
     takeSchemaLock: `select get_lock(${SCHEMA_LOCK}, 0) as taken`,
     freeSchemaLock: `select release_lock(${SCHEMA_LOCK})`,
-    failureOf,
+    failureOf: failureOfMysql,
     isMissingTable: (error) => errnoOf(error) === 1146,
     isAlreadyThere: (error) => [1050, 1061].includes(errnoOf(error) ?? 0),
   };
@@ -138,15 +148,19 @@ async function greet(
   destroy: () => void,
 ): Promise<ServerConnection> {
   const [rows] = await connection.query<mysql.RowDataPacket[]>(
-    "select version() as version, @@global.read_only as readonly, unix_timestamp() as now",
+    "select version() as version, @@global.read_only as readonly",
   );
-  const [uptime] = await connection.query<mysql.RowDataPacket[]>("show global status like 'Uptime'");
-  const { version, readonly, now } = rows[0] as { version: string; readonly: number; now: number };
+  const { version, readonly } = rows[0] as { version: string; readonly: number };
   if (readonly === 1) throw new NoWritesError();
-  await connection.query(sessionSettings(flavorOf(version), limitMs));
+  const flavor = flavorOf(version);
+  const [starts] = await connection.query<mysql.RowDataPacket[]>(
+    `select unix_timestamp() - variable_value as started from ${flavor.statusTable} where variable_name = 'UPTIME'`,
+  );
+  await connection.query(sessionSettings(flavor, limitMs));
   await connection.query("set session transaction isolation level read committed");
   return {
-    server: serverName(host, now - Number(uptime[0]?.["Value"] ?? 0)),
+    // To the second: a server that was restarted within its first second passes for the same.
+    server: `${describeHost(host)} since ${String(starts[0]?.["started"])}`,
     get isLost() {
       return lost.isLost;
     },
@@ -178,21 +192,9 @@ function sessionSettings({ endsIdleTransactions }: MysqlFlavor, limitMs: number)
   ].join(", ");
 }
 
-const STARTS = new Map<string, number>();
-const SAME_START_SECONDS = 2;
-
-/** The start is known to the second only: what differs by less is the same start. */
-function serverName(host: DatabaseHost, startedAt: number): string {
-  const place = describeHost(host);
-  const known = STARTS.get(place);
-  const start = known !== undefined && Math.abs(known - startedAt) <= SAME_START_SECONDS ? known : startedAt;
-  STARTS.set(place, start);
-  return `${place} since ${start}`;
-}
-
 /** The server was reached and said no: to ask the next host would only hide it. */
 function isRefusal(error: unknown): boolean {
-  return failureOf(error) === "denied";
+  return failureOfMysql(error) === "denied";
 }
 
 function errnoOf(error: unknown): number | undefined {
@@ -212,7 +214,7 @@ const CONTENTION = [1205, 1213];
 /** Login, database, privileges. */
 const DENIED = [1044, 1045, 1049, 1142, 1143, 1227, 1370, 1698];
 
-function failureOf(error: unknown): DatabaseFailure | undefined {
+export function failureOfMysql(error: unknown): DatabaseFailure | undefined {
   if (error instanceof ConnectionFailure) return "unavailable";
   const errno = errnoOf(error);
   if (errno === undefined) return undefined;

@@ -30,7 +30,7 @@ export const POSTGRES: DialectTraits = {
   nowMs: "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
   takeSchemaLock: `select pg_try_advisory_lock(${SCHEMA_LOCK})::int as taken`,
   freeSchemaLock: `select pg_advisory_unlock(${SCHEMA_LOCK})`,
-  failureOf,
+  failureOf: failureOfPostgres,
   isMissingTable: (error) => stateOf(error) === "42P01",
   isAlreadyThere: (error) => stateOf(error) === "42P07",
 };
@@ -159,12 +159,12 @@ const INT8 = 20;
 /** Whole numbers as numbers, which are all safe here; amounts stay the text that they are. */
 function getTypeParser(oid: number, format?: "text" | "binary"): (text: string) => unknown {
   if (oid === INT8) return Number;
-  return pg.types.getTypeParser(oid, format as "text") as (text: string) => unknown;
+  return pg.types.getTypeParser(oid, format);
 }
 
 /** The server was reached and said no: to ask the next host would only hide it. */
 function isRefusal(error: unknown): boolean {
-  return failureOf(error) === "denied";
+  return failureOfPostgres(error) === "denied";
 }
 
 function stateOf(error: unknown): string | undefined {
@@ -174,7 +174,7 @@ function stateOf(error: unknown): string | undefined {
 const DENIED = ["28000", "28P01", "3D000", "42501"];
 const CONTENTION = ["40001", "40P01", "55P03"];
 
-function failureOf(error: unknown): DatabaseFailure | undefined {
+export function failureOfPostgres(error: unknown): DatabaseFailure | undefined {
   if (error instanceof ConnectionFailure) return "unavailable";
   const state = stateOf(error);
   if (state === undefined) return undefined;

@@ -309,6 +309,7 @@ export function describeLock(
     }) => {
       const { service } = await begin(onTestFinished, startInRealTime);
       const rounds = scaled(100);
+      const started = performance.now();
       const waits = Array.from({ length: 10 }, async (_, index) => {
         const provider = await service.connect();
         const owner = { fleet: `fleet-${index}`, epoch: 1 };
@@ -323,7 +324,10 @@ export function describeLock(
         return longest;
       });
 
-      expect(Math.max(...(await Promise.all(waits)))).toBeLessThan(1_000);
+      const longest = Math.max(...(await Promise.all(waits)));
+      // On a machine that is busy with other things a turn takes longer than its 10 ms, for everybody.
+      const fairShare = (performance.now() - started) / rounds;
+      expect(longest).toBeLessThan(Math.max(1_000, 5 * fairShare));
     });
   });
 }

@@ -27,6 +27,7 @@ describeOnServer("postgres", "postgresql", startPostgres);
 describeOnServer("mariadbd", "mariadb", startMariadb);
 
 const EMPTY_TABLES = [
+  "locks",
   "delivered_fills",
   "daily_totals",
   "events",

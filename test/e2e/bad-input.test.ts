@@ -332,7 +332,7 @@ describe("bad input", () => {
 describe("help", () => {
   it("is shown by -h for every command and sub-command", async () => {
     const commands = ["", "run", "backtest", "backtesting", "config", "config check", "config show"];
-    const lists = ["bots", "orders", "fills", "trades"];
+    const lists = ["bots", "orders", "fills", "trades", "migrate", "db", "db copy", "db verify", "db backup"];
     await Promise.all(
       [...commands, ...lists].map(async (command) => {
         const words = command.split(" ").filter(Boolean);

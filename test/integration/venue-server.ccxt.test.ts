@@ -48,6 +48,11 @@ describe("ccxt against the venue", () => {
       () => expect(seen()).toContainEqual(expect.objectContaining({ id, status: "open" })),
       LIMIT,
     );
+    const own = { clientOrderId: "given-up" };
+    const other = await client.createOrder(SYMBOL, "limit", "buy", 0.001, 50_000, own);
+    await client.cancelOrder(other.id ?? "", SYMBOL);
+    const canceled = { id: other.id, status: "canceled", ...own };
+    await vi.waitFor(() => expect(seen()).toContainEqual(expect.objectContaining(canceled)), LIMIT);
     await venue.admin.move(SYMBOL, "58000");
     const filled = { id, status: "closed", filled: 0.001, remaining: 0 };
     await vi.waitFor(() => expect(seen()).toContainEqual(expect.objectContaining(filled)), LIMIT);
@@ -70,15 +75,36 @@ describe("ccxt against the venue", () => {
     expect(Math.abs(((await client.fetchTime()) ?? 0) - Date.now())).toBeLessThan(5_000);
   });
 
-  it("tells of the best prices on the bookTicker stream", async () => {
-    const watching = client.watchBidsAsks([SYMBOL]);
-    const moving = setInterval(() => void venue.admin.move(SYMBOL, "57000"), 50);
-    try {
-      const seen = await watching;
-      expect(seen[SYMBOL]?.bid).toBeGreaterThan(0);
-    } finally {
-      clearInterval(moving);
+  it("tells of prices, the book, trades and balances on its streams", async () => {
+    const watched: readonly (readonly [name: string, watch: () => Promise<unknown>])[] = [
+      ["best prices", () => client.watchBidsAsks([SYMBOL])],
+      ["ticker", () => client.watchTicker(SYMBOL)],
+      ["book", () => client.watchOrderBook(SYMBOL)],
+      ["trades", () => client.watchTrades(SYMBOL)],
+      ["candles", () => client.watchOHLCV(SYMBOL)],
+      ["my trades", () => client.watchMyTrades(SYMBOL)],
+      ["balance", () => client.watchBalance()],
+    ];
+    const missing = new Set(watched.map(([name]) => name));
+    const all = Promise.all(watched.map(async ([name, watch]) => watch().then(() => missing.delete(name))));
+    for (let price = 57_000; missing.size > 0; price = 114_001 - price) {
+      await venue.admin.move(SYMBOL, String(price));
+      await client.createOrder(SYMBOL, "market", "buy", 0.001);
     }
+    await all;
+    const book = await client.watchOrderBook(SYMBOL);
+    expect(book.bids[0]?.[0]).toBeGreaterThan(0);
+  });
+
+  it("refuses in words that ccxt has classes for", async () => {
+    const limit = async (amount: number, price: number, params = {}) =>
+      client.createOrder(SYMBOL, "limit", "buy", amount, price, params);
+    await expect(limit(100, 50_000)).rejects.toThrow(ccxt.InsufficientFunds);
+    await expect(client.fetchOrder("999999", SYMBOL)).rejects.toThrow(ccxt.OrderNotFound);
+    await expect(client.cancelOrder("999999", SYMBOL)).rejects.toThrow(ccxt.OrderNotFound);
+    await expect(limit(0.001, 59_000, { postOnly: true })).rejects.toThrow(ccxt.OrderImmediatelyFillable);
+    await expect(limit(0.001, 50_000, { timestamp: Date.now() - 20_000 })).rejects.toThrow(ccxt.InvalidNonce);
+    expect(await client.sapiGetAccountApiRestrictions()).toMatchObject({ enableWithdrawals: false });
   });
 });
 

@@ -1,6 +1,9 @@
 /** Binance spot as the adapter knows it: its refusals, its weights, and how a request dies there. */
+import { QuantmeshError } from "../../domain/errors.ts";
 import type { RejectReason } from "../exchange.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
+import { forgiveFutures } from "./ccxt-client.ts";
+import type { WindowLimit } from "../limits/sliding-window.ts";
 import { listOrders, listTrades } from "./binance-lists.ts";
 import type { Dialect, Verdict } from "./dialect.ts";
 import { ExchangeReply } from "./exchange-reply.ts";
@@ -45,6 +48,13 @@ export const BINANCE_REFUSALS: Readonly<Record<string, RejectReason>> = {
 /** -2010 is every refusal of the matching engine; which one, only its words say. */
 const NEW_ORDER_REJECTED = "-2010";
 const UNKNOWN_ORDER = new Set(["-2011", "-2013"]);
+const MINUTE_MS = 60_000;
+const INTERVALS: Readonly<Record<string, number>> = {
+  SECOND: 1_000,
+  MINUTE: MINUTE_MS,
+  DAY: 86_400_000,
+};
+const KINDS: Readonly<Record<string, WindowLimit["counts"]>> = { REQUEST_WEIGHT: "weight", ORDERS: "orders" };
 const DUPLICATE = /duplicate order/i;
 const ENGINE_WORDS: readonly (readonly [RegExp, RejectReason])[] = [
   [/insufficient balance/i, "insufficient_funds"],
@@ -95,12 +105,17 @@ export const BINANCE: Dialect = {
   bound: (validUntil, windowMs) => ({ timestamp: validUntil - windowMs, recvWindow: windowMs }),
   usedOf(headers) {
     return [
-      { limit: 0, used: numberIn(headers, "x-mbx-used-weight-1m") },
-      { limit: 1, used: numberIn(headers, "x-mbx-order-count-10s") },
-    ].flatMap(({ limit, used }) => (used === undefined ? [] : [{ limit, used }]));
+      { counts: "weight" as const, perMs: MINUTE_MS, used: numberIn(headers, "x-mbx-used-weight-1m") },
+      { counts: "orders" as const, perMs: 10_000, used: numberIn(headers, "x-mbx-order-count-10s") },
+    ].flatMap(({ used, ...limit }) => (used === undefined ? [] : [{ ...limit, used }]));
+  },
+  limitsIn(reply) {
+    if (typeof reply !== "object" || reply === null || !("rateLimits" in reply)) return undefined;
+    const { rateLimits } = reply;
+    return Array.isArray(rateLimits) ? rateLimits.flatMap(limitIn) : undefined;
   },
   limits: [
-    { counts: "weight", most: 6_000, perMs: 60_000 },
+    { counts: "weight", most: 6_000, perMs: MINUTE_MS },
     { counts: "orders", most: 100, perMs: 10_000 },
     { counts: "orders", most: 200_000, perMs: 86_400_000 },
   ],
@@ -125,16 +140,18 @@ export const BINANCE: Dialect = {
     return typeof id === "string" ? id : undefined;
   },
   async openOrderStream(client: CcxtClient) {
-    await client.authenticate({ type: "spot" });
+    const opening = client.authenticate({ type: "spot" });
+    // ccxt keeps promises for other callers: where there are none, their rejection would end the process.
+    forgiveFutures(client);
+    await opening;
   },
   async keyRights(client) {
     if (!client.sapiGetAccountApiRestrictions) return undefined;
     try {
       const told = await client.sapiGetAccountApiRestrictions();
-      return {
-        canTrade: told["enableSpotAndMarginTrading"] === true,
-        canWithdraw: told["enableWithdrawals"] === true,
-      };
+      const { enableSpotAndMarginTrading: canTrade, enableWithdrawals: canWithdraw } = told;
+      if (typeof canTrade === "boolean" && typeof canWithdraw === "boolean") return { canTrade, canWithdraw };
+      throw new QuantmeshError("EXCHANGE_UNAVAILABLE", "binance does not say what the key may do");
     } catch (error) {
       // The testnet and private servers have no such service.
       if (error instanceof ExchangeReply && error.status === 404) return undefined;
@@ -142,6 +159,17 @@ export const BINANCE: Dialect = {
     }
   },
 };
+
+/** One of exchangeInfo's rateLimits; those of raw requests are never the first to be reached. */
+function limitIn(row: unknown): readonly WindowLimit[] {
+  if (typeof row !== "object" || row === null) return [];
+  const { rateLimitType, interval, intervalNum, limit } = row as CcxtRecord;
+  const unitMs = INTERVALS[String(interval)];
+  const counts = KINDS[String(rateLimitType)];
+  const [most, count] = [Number(limit), Number(intervalNum)];
+  if (unitMs === undefined || counts === undefined || !(most > 0) || !(count > 0)) return [];
+  return [{ counts, most, perMs: count * unitMs }];
+}
 
 function numberIn(headers: CcxtRecord, name: string): number | undefined {
   const found = Object.keys(headers).find((key) => key.toLowerCase() === name);

@@ -16,6 +16,12 @@ export interface CcxtSettings {
   readonly urls?: CcxtRecord;
 }
 
+export interface CcxtSocket {
+  readonly connection?: { terminate?(): void };
+  /** What somebody waits for, by a name of ccxt's own. */
+  readonly futures: Readonly<Record<string, Promise<unknown>>>;
+}
+
 export interface CcxtClient {
   readonly id: string;
   readonly has: CcxtRecord;
@@ -23,7 +29,7 @@ export interface CcxtClient {
   readonly markets: Readonly<Record<string, CcxtRecord>> | undefined;
   readonly currencies: unknown;
   /** Its sockets, by address. */
-  readonly clients: Readonly<Record<string, { readonly connection?: { terminate?(): void } }>>;
+  readonly clients: Readonly<Record<string, CcxtSocket>>;
   timeout: number;
   /** How ccxt makes a number of a decimal: with `String`, not at all. */
   number: unknown;
@@ -86,4 +92,11 @@ export type HandleErrors = (
 /** Ends every socket at once, as a cut cable would: whoever awaits one learns of it, however the other end is. */
 export function breakSockets({ clients }: CcxtClient): void {
   for (const { connection } of Object.values(clients)) connection?.terminate?.();
+}
+
+/** Lets promises of the sockets fail that nobody may be waiting for; whoever waits still learns of it. */
+export function forgiveFutures({ clients }: CcxtClient): void {
+  for (const { futures } of Object.values(clients)) {
+    for (const future of Object.values(futures)) future.catch(() => undefined);
+  }
 }

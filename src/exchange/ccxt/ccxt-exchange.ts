@@ -26,8 +26,16 @@ import type { OpenOrders } from "../limits/open-orders.ts";
 import type { RequestBudget, Urgency } from "../limits/request-budget.ts";
 import { cursorAfter } from "./binance-lists.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
-import type { Fees } from "./ccxt-normalize.ts";
-import { idOf, toBalances, toExecution, toInstrument, toOrder, toPrice } from "./ccxt-normalize.ts";
+import type { Fees, PriceCandle } from "./ccxt-normalize.ts";
+import {
+  idOf,
+  toBalances,
+  toCandles,
+  toExecution,
+  toInstrument,
+  toOrder,
+  toPrice,
+} from "./ccxt-normalize.ts";
 import type { CcxtStreams } from "./ccxt-streams.ts";
 import type { Dialect, KeyRights, RequestKind } from "./dialect.ts";
 import { describeCall, failureOf } from "./failures.ts";
@@ -69,6 +77,8 @@ const READ_WAIT_MS = 10_000;
 /** An order that waited longer was decided at another price. */
 const ENTRY_WAIT_MS = 1_000;
 const EXIT_WAIT_MS = 5_000;
+/** An order that is not sent so long after its admission never will be. */
+const ADMISSION_MS = 10_000;
 const ORDER_COST = { weight: 1, orders: 1 };
 
 export class CcxtExchange implements Exchange {
@@ -77,8 +87,8 @@ export class CcxtExchange implements Exchange {
   readonly requestWindowMs: number;
   readonly settleMs: number;
   readonly #parts: CcxtExchangeParts;
-  /** Orders that have their place in the limits already. */
-  readonly #admitted = new Set<ClientOrderId>();
+  /** Orders that have their place in the limits already, and until when it is kept for them (monotonic). */
+  readonly #admitted = new Map<ClientOrderId, number>();
 
   constructor(parts: CcxtExchangeParts) {
     this.#parts = parts;
@@ -123,14 +133,17 @@ export class CcxtExchange implements Exchange {
     const waitMs = urgency === "exit" ? EXIT_WAIT_MS : ENTRY_WAIT_MS;
     const hasRoom = await this.#parts.budget.take(ORDER_COST, urgency, waitMs, signal);
     if (!hasRoom) return { kind: "refused", reason: "rate_budget" };
-    this.#admitted.add(terms.id);
+    // Others may have been admitted while this one waited.
+    const late = this.#refusalOf(instrument, terms);
+    if (late !== undefined) return { kind: "refused", reason: late };
+    this.#admitted.set(terms.id, this.#parts.clock.monotonic() + ADMISSION_MS);
     return { kind: "admitted" };
   }
 
   async placeOrder({ symbol, terms, validUntil }: OrderRequest): Promise<PlaceOutcome> {
-    const { client, dialect, budget, openOrders, streams } = this.#parts;
+    const { budget, openOrders } = this.#parts;
+    const { id, price, quantity } = terms;
     const instrument = await this.instrument(symbol);
-    const { id, side, type, price, quantity } = terms;
     const isAdmitted = this.#admitted.delete(id);
     if (!isOrderable(instrument, price, quantity)) {
       return refused("invalid_order", "smaller than the exchange takes; not sent");
@@ -140,6 +153,18 @@ export class CcxtExchange implements Exchange {
     if (!isAdmitted && !budget.tryTake(ORDER_COST, urgencyOf(terms))) {
       return refused("rate_limited", "no room in the exchange's limits; not sent");
     }
+    // Until its fate is known it counts as one that rests.
+    openOrders.add(symbol, id);
+    const outcome = await this.#send(instrument, terms, validUntil);
+    if (outcome.kind === "accepted" || outcome.kind === "rejected") openOrders.remove(symbol, id);
+    if (outcome.kind === "accepted") openOrders.add(symbol, outcome.exchangeOrderId);
+    return outcome;
+  }
+
+  async #send(instrument: Instrument, terms: OrderTerms, validUntil: Instant): Promise<PlaceOutcome> {
+    const { client, dialect, streams } = this.#parts;
+    const { symbol } = instrument;
+    const { id, side, type, price, quantity } = terms;
     try {
       const answer = await client.createOrder(
         symbol,
@@ -155,7 +180,6 @@ export class CcxtExchange implements Exchange {
       );
       const exchangeOrderId = idOf(answer);
       if (exchangeOrderId === undefined) return { kind: "unknown", message: "the answer names no order" };
-      openOrders.add(symbol, exchangeOrderId);
       streams.expect(symbol, exchangeOrderId);
       return { kind: "accepted", exchangeOrderId };
     } catch (error) {
@@ -244,6 +268,20 @@ export class CcxtExchange implements Exchange {
     return toBalances(await this.#read("balances", async (client) => client.fetchBalance()));
   }
 
+  /** At most `limit` candles of `timeframe` (`1m`, `1h`, …) that begin at or after `since`, ascending. */
+  async candles(
+    symbol: string,
+    timeframe: string,
+    since: Instant,
+    limit: number,
+  ): Promise<readonly PriceCandle[]> {
+    const instrument = await this.instrument(symbol);
+    const listed = await this.#read("candles", async (client) =>
+      client.fetchOHLCV(symbol, timeframe, since, limit),
+    );
+    return toCandles(instrument, listed);
+  }
+
   subscribe(symbol: string, listen: (hint: MarketHint) => void): () => void {
     return this.#parts.streams.subscribe(symbol, listen);
   }
@@ -302,14 +340,25 @@ export class CcxtExchange implements Exchange {
   }
 
   /** Why our own limits forbid the order; undefined where they do not. */
-  #refusalOf(instrument: Instrument, { price, quantity }: OrderTerms): string | undefined {
+  #refusalOf(instrument: Instrument, terms: OrderTerms): string | undefined {
+    const { price, quantity, type } = terms;
     const { limits, openOrders } = this.#parts;
     const { maxOrderValue, maxOpenOrders } = limits;
     if (maxOrderValue !== undefined && notional(instrument, price, quantity) > maxOrderValue) {
       return "max_order_value";
     }
-    if (maxOpenOrders !== undefined && openOrders.size >= maxOpenOrders) return "max_open_orders";
+    if (maxOpenOrders === undefined || type === "market") return undefined;
+    // Buys leave the last fifth to sells.
+    const most = urgencyOf(terms) === "exit" ? maxOpenOrders : Math.max(1, Math.floor(maxOpenOrders * 0.8));
+    if (openOrders.size + this.#countAdmitted() >= most) return "max_open_orders";
     return undefined;
+  }
+
+  /** Orders that were admitted a moment ago and may still be sent. */
+  #countAdmitted(): number {
+    const now = this.#parts.clock.monotonic();
+    for (const [id, until] of this.#admitted) if (until < now) this.#admitted.delete(id);
+    return this.#admitted.size;
   }
 
   /** Bound, because dialects read through it. */
@@ -325,10 +374,26 @@ export class CcxtExchange implements Exchange {
     try {
       return await call(client);
     } catch (error) {
-      if (error instanceof ExchangeReply) this.#noteReply(error);
+      if (error instanceof ExchangeReply) {
+        this.#noteReply(error);
+        const verdict = dialect.judge(error.status, error.code, error.message);
+        if (verdict.kind === "refused" && verdict.reason === "expired") await this.resynchronize();
+      }
       throw failureOf(this.name, dialect, kind, error);
     }
   };
+
+  /** Reads the exchange's clock again, because it refused what was signed in its time. */
+  async resynchronize(): Promise<void> {
+    try {
+      await this.time();
+    } catch (error) {
+      this.#parts.log.warn(
+        { exchange: this.name, reason: describeCall("time", error) },
+        "exchange.clock_unread",
+      );
+    }
+  }
 
   #placeOutcomeOf(error: unknown): PlaceOutcome {
     if (error instanceof ExchangeReply) {

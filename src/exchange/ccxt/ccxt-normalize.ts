@@ -127,6 +127,33 @@ export function toPrice(
   };
 }
 
+/** Prices in ticks; the volume is base, as text. */
+export interface PriceCandle {
+  readonly openTime: Instant;
+  readonly open: PriceTicks;
+  readonly high: PriceTicks;
+  readonly low: PriceTicks;
+  readonly close: PriceTicks;
+  readonly volume: string;
+}
+
+export function toCandles(instrument: Instrument, answer: unknown): readonly PriceCandle[] {
+  if (!Array.isArray(answer)) throw senseless("candles are no list");
+  return answer.map((row: unknown) => {
+    if (!Array.isArray(row) || typeof row[0] !== "number") throw senseless("a candle has no time");
+    const [openTime, open, high, low, close, volume] = row as readonly unknown[];
+    const price = (value: unknown): PriceTicks => toNearestPrice(instrument, String(value));
+    return {
+      openTime: instant(Number(openTime)),
+      open: price(open),
+      high: price(high),
+      low: price(low),
+      close: price(close),
+      volume: plain(String(volume)),
+    };
+  });
+}
+
 /** The id of an order in an answer; undefined where it has none, so that nothing is believed of it. */
 export function idOf(answer: unknown): string | undefined {
   return isRecord(answer) ? optionalTextOf(answer, "id") : undefined;

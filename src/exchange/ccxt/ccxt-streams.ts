@@ -51,6 +51,8 @@ export interface StreamParts {
   priceOf(symbol: string, ticker: CcxtRecord): { readonly price: PriceTicks; readonly at: Instant };
   /** The price by REST. */
   readPrice(symbol: string): Promise<{ readonly price: PriceTicks; readonly at: Instant }>;
+  /** Reads the exchange's clock again: streams are opened by what is signed in its time. */
+  resynchronize(): Promise<void>;
   /** Where a stream says that an order is closed. */
   noteClosed(symbol: string, exchangeOrderId: string): void;
   readonly clock: Clock;
@@ -64,8 +66,8 @@ interface Watched {
   /** Monotonic ms of the last price, of whichever source, and of the last question by REST. */
   heardAt: number;
   askedAt: number;
-  /** The newest price that the stream told. */
-  streamed: PriceTicks | undefined;
+  /** The newest price that is known, whoever told it: of a change from it the stream has to tell. */
+  known: PriceTicks | undefined;
   isStale: boolean;
 }
 
@@ -109,7 +111,7 @@ export class CcxtStreams {
         // What happened before the stream is open is soon asked for.
         heardAt: now - this.#parts.times.staleAfterMs + FIRST_PRICE_MS,
         askedAt: now,
-        streamed: undefined,
+        known: undefined,
         isStale: false,
       };
       this.#watched.set(symbol, watched);
@@ -166,6 +168,7 @@ export class CcxtStreams {
       }
       this.#noteOrderStream(false);
       await this.#pause(delay);
+      if (!this.#isClosed) await this.#parts.resynchronize();
       delay = Math.min(delay * 2, times.longestRetryMs);
     }
   }
@@ -191,7 +194,7 @@ export class CcxtStreams {
         const ticker = await client.watchTicker(symbol);
         const { price, at } = this.#parts.priceOf(symbol, ticker);
         delay = times.firstRetryMs;
-        watched.streamed = price;
+        watched.known = price;
         watched.heardAt = clock.monotonic();
         this.#noteStale(symbol, watched, false);
         tell(watched, { kind: "tick", price, at });
@@ -280,17 +283,18 @@ export class CcxtStreams {
     void this.#ask(symbol, watched);
   }
 
-  /** The price by REST. Where it is not what the stream said last, the stream is silent and not merely quiet. */
+  /** The price by REST. Where it has changed and the stream did not say so, the stream is silent and not merely quiet. */
   async #ask(symbol: string, watched: Watched): Promise<void> {
     const { client, log, exchange } = this.#parts;
     try {
-      const before = watched.streamed;
+      const { known, heardAt } = watched;
       const { price, at } = await this.#parts.readPrice(symbol);
       if (this.#isClosed) return;
       tell(watched, { kind: "tick", price, at });
-      if (before === undefined || watched.streamed !== before || price === before) return;
+      if (watched.heardAt !== heardAt) return;
+      watched.known = price;
+      if (known === undefined || price === known) return;
       log.warn({ exchange, symbol }, "stream.silent");
-      watched.streamed = undefined;
       breakSockets(client);
     } catch (error) {
       log.warn({ exchange, symbol, reason: describeCall("price", error) }, "stream.poll_failed");

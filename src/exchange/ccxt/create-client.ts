@@ -20,8 +20,8 @@ export interface ClientOptions {
   readonly urls: { readonly rest: string; readonly ws: string } | undefined;
   /** The exchange's time, which reads are signed with. */
   readonly now: () => number;
-  /** Called with the headers of every answer. */
-  readonly noteHeaders: (headers: CcxtRecord) => void;
+  /** Called with the headers and the parsed body of every answer. */
+  readonly noteAnswer: (headers: CcxtRecord, reply: unknown) => void;
 }
 
 /** More than an exchange tells in one burst; ccxt drops what is beyond it. */
@@ -50,19 +50,23 @@ export async function createClient(options: ClientOptions): Promise<CcxtClient> 
   });
   client.number = String;
   client.nonce = options.now;
-  client.handleErrors = throwReplies(dialect, options.noteHeaders);
+  client.handleErrors = throwReplies(dialect, options.noteAnswer);
   if (isSandbox) client.setSandboxMode(true);
   // Without it, ccxt refuses addresses that begin with ws://.
   await client.loadHttpProxyAgent();
   return client;
 }
 
-/** Every answer that is not a success becomes an ExchangeReply, before ccxt makes a class of its own of it. */
-function throwReplies(dialect: Dialect, noteHeaders: (headers: CcxtRecord) => void): HandleErrors {
+/**
+ * Every answer that is not a success becomes an ExchangeReply, before ccxt makes a class of its own of it; so does a
+ * page of a proxy, which ccxt would take for an empty list.
+ */
+function throwReplies(dialect: Dialect, noteAnswer: ClientOptions["noteAnswer"]): HandleErrors {
   return (status, _reason, _url, _method, headers, _body, reply) => {
-    noteHeaders(headers);
+    noteAnswer(headers, reply);
     const said = dialect.codeOf(reply);
-    if (status >= 200 && status < 300 && said === undefined) return undefined;
+    const isReadable = typeof reply === "object" && reply !== null;
+    if (status >= 200 && status < 300 && said === undefined && isReadable) return undefined;
     // On a stream ccxt hands the exchange's code over for the status.
     const httpStatus = status >= 100 ? status : 0;
     throw new ExchangeReply(httpStatus, said?.code, said?.message ?? "", retryAfterMs(headers));

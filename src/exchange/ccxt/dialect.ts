@@ -1,6 +1,7 @@
 /** What the adapter must know of one exchange beyond what ccxt makes equal everywhere. */
 import type { Instant } from "../../domain/ids.ts";
 import type { RejectReason } from "../exchange.ts";
+import type { UsedLimit } from "../limits/request-budget.ts";
 import type { WindowLimit } from "../limits/sliding-window.ts";
 import type { CcxtClient, CcxtParams, CcxtRecord } from "./ccxt-client.ts";
 
@@ -49,8 +50,11 @@ export interface Dialect {
   judge(status: number, code: string | undefined, message: string): Verdict;
   /** Makes a request die at `validUntil`. */
   bound(validUntil: Instant, windowMs: number): CcxtParams;
-  /** How much of the limit the exchange says is used, from the headers of an answer: one entry for each limit. */
-  usedOf(headers: CcxtRecord): readonly { readonly limit: number; readonly used: number }[];
+  /** How much of its limits the exchange says is used, in the headers of an answer. */
+  usedOf(headers: CcxtRecord): readonly UsedLimit[];
+  /** The limits that an answer tells, where it is one that does. */
+  limitsIn(reply: unknown): readonly WindowLimit[] | undefined;
+  /** What they are where the exchange does not tell. */
   readonly limits: readonly WindowLimit[];
   readonly weights: Readonly<Record<RequestKind, number>>;
   /** Every order created at or after `since`, open and closed, ascending; `now` in exchange time. */

@@ -33,11 +33,7 @@ export class OffsetClock {
   note(time: number, sent: number, received: number): void {
     this.#offset = time - (sent + received) / 2;
     const ahead = this.#clock.monotonic() + this.#offset - this.#clock.now();
-    this.#metrics.gauge(
-      "quantmesh_exchange_clock_offset_seconds",
-      { exchange: this.#exchange },
-      ahead / 1000,
-    );
+    this.#metrics.gauge("quantmesh_exchange_clock_offset", { exchange: this.#exchange }, ahead / 1000);
     if (Math.abs(ahead - this.#told) < WORTH_TELLING_MS) return;
     this.#told = ahead;
     this.#log.warn({ exchange: this.#exchange, aheadMs: Math.round(ahead) }, "exchange.clock_offset");

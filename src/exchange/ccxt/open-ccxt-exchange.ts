@@ -8,8 +8,8 @@ import type { Metrics } from "../../domain/metrics.ts";
 import type { MarketHint } from "../exchange.ts";
 import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
-import type { WindowLimit } from "../limits/sliding-window.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
+import type { WindowLimit } from "../limits/sliding-window.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import type { TradingLimits } from "./ccxt-exchange.ts";
@@ -29,6 +29,8 @@ import { PLAIN } from "./plain-dialect.ts";
 export interface CcxtOptions {
   /** ccxt's id of the exchange. */
   readonly exchange: string;
+  /** What it is called here; its id unless given. */
+  readonly name?: string;
   readonly account: string;
   /** The exchange's own testnet. */
   readonly isSandbox?: boolean;
@@ -97,21 +99,21 @@ async function build(
   dialect: Dialect,
   keys: Keys | undefined,
 ): Promise<{ readonly exchange: CcxtExchange; readonly streams: CcxtStreams }> {
-  const { exchange: name, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+  const { exchange: id, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+  const { name = id } = options;
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
   const own = perMinute === undefined ? [] : [{ counts: "orders" as const, most: perMinute, perMs: 60_000 }];
-  const documented = dialect.limits.map((limit) => ({
-    ...limit,
-    most: options.mostOf?.(limit) ?? limit.most,
-  }));
-  const budget = new RequestBudget(clock, [...documented, ...own], instances);
   const time = new OffsetClock(clock, name, log, metrics);
-  const noteHeaders = (headers: CcxtRecord): void => {
-    for (const { limit, used } of dialect.usedOf(headers)) budget.noteUsed(limit, used);
+  /** Known once the markets are. */
+  const limited: { by?: readonly WindowLimit[]; budget?: RequestBudget } = {};
+  const noteAnswer = (headers: CcxtRecord, reply: unknown): void => {
+    const told = dialect.limitsIn(reply);
+    if (told) limited.by = told;
+    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used);
   };
   const create = async (): Promise<CcxtClient> =>
-    createClient({ exchange: name, dialect, keys, isSandbox, urls, now: () => time.now(), noteHeaders });
+    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
   const client = await create();
   const streamClient = await create();
   try {
@@ -119,6 +121,12 @@ async function build(
   } catch (error) {
     throw failureOf(name, dialect, "markets", error);
   }
+  const allowed = (limited.by ?? dialect.limits).map((limit) => ({
+    ...limit,
+    most: options.mostOf?.(limit) ?? limit.most,
+  }));
+  const budget = new RequestBudget(clock, [...allowed, ...own], instances);
+  limited.budget = budget;
   client.timeout = REQUEST_TIMEOUT_MS;
   streamClient.timeout = REQUEST_TIMEOUT_MS;
   streamClient.setMarkets(client.markets, client.currencies);
@@ -144,6 +152,7 @@ async function build(
       return toPrice(instrument, ticker, time.now());
     },
     readPrice: async (symbol) => exchange.price(symbol),
+    resynchronize: async () => exchange.resynchronize(),
     noteClosed: (symbol, id) => openOrders.remove(symbol, id),
     clock,
     log,
@@ -154,7 +163,7 @@ async function build(
     name,
     account,
     requestWindowMs: options.requestWindowMs,
-    settleMs: options.settleMs ?? findExchange(name)?.settleMs ?? DEFAULT_SETTLE_MS,
+    settleMs: options.settleMs ?? findExchange(id)?.settleMs ?? DEFAULT_SETTLE_MS,
     client,
     dialect,
     streams,

@@ -9,6 +9,7 @@ export const PLAIN: Dialect = {
   judge: () => ({ kind: "unproven" }),
   bound: () => ({}),
   usedOf: () => [],
+  limitsIn: () => undefined,
   // Every public service allows one question a second.
   limits: [{ counts: "weight", most: 60, perMs: 60_000 }],
   weights: {

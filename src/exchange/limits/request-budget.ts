@@ -14,6 +14,13 @@ export interface Cost {
   readonly orders: number;
 }
 
+/** How much of the limit of this kind and length is used. */
+export interface UsedLimit {
+  readonly counts: WindowLimit["counts"];
+  readonly perMs: number;
+  readonly used: number;
+}
+
 interface Waiter {
   readonly cost: Cost;
   readonly urgency: Urgency;
@@ -23,7 +30,7 @@ interface Waiter {
 export class RequestBudget {
   readonly #clock: Clock;
   readonly #share: number;
-  readonly #windows: readonly { readonly counts: WindowLimit["counts"]; readonly window: SlidingWindow }[];
+  readonly #windows: readonly (WindowLimit & { readonly window: SlidingWindow })[];
   #blockedUntil = Number.NEGATIVE_INFINITY;
   #waiting: Waiter[] = [];
   #cancelTimer: (() => void) | undefined;
@@ -32,10 +39,7 @@ export class RequestBudget {
   constructor(clock: Clock, limits: readonly WindowLimit[], share: number) {
     this.#clock = clock;
     this.#share = share;
-    this.#windows = limits.map((limit) => ({
-      counts: limit.counts,
-      window: new SlidingWindow(limit, share),
-    }));
+    this.#windows = limits.map((limit) => ({ ...limit, window: new SlidingWindow(limit, share) }));
   }
 
   /** Spends `cost` if there is room now. */
@@ -78,9 +82,11 @@ export class RequestBudget {
     return this.#clock.monotonic() < this.#blockedUntil;
   }
 
-  /** The exchange says how much of its limit number `index` is used, by whomever; of a share of it that says nothing. */
-  noteUsed(index: number, used: number): void {
-    if (this.#share === 1) this.#windows[index]?.window.raiseTo(used, this.#clock.monotonic());
+  /** The exchange says how much of a limit is used, by whomever; of a share of it that says nothing. */
+  noteUsed({ counts, perMs, used }: UsedLimit): void {
+    if (this.#share > 1) return;
+    const found = this.#windows.find((each) => each.counts === counts && each.perMs === perMs);
+    found?.window.raiseTo(used, this.#clock.monotonic());
   }
 
   /** Ends all waits. */

@@ -2,7 +2,7 @@
 import type { Clock } from "../../domain/clock.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Exchange } from "../exchange.ts";
-import { AnswerHistory } from "./answer-history.ts";
+import { AnswerHistory } from "../../venue/market/answer-history.ts";
 import type { FaultDice } from "./fault-dice.ts";
 import type { FaultName } from "./faults.ts";
 import { FaultyStream } from "./faulty-stream.ts";
@@ -21,7 +21,11 @@ interface FaultyPortOptions extends SimPortOptions {
 export function createFaultyPort(inner: Exchange, options: FaultyPortOptions): Exchange {
   const { world, clock, dice, underWay, settleMs, symbols } = options;
   const open = symbols.flatMap((symbol) => world.venue.openOrders(world.account, symbol));
-  const history = new AnswerHistory(open.map(exchangeOrderOf), settleMs + dice.faults.staleBeyondSettleMs);
+  const history = new AnswerHistory(
+    open.map(exchangeOrderOf),
+    settleMs + dice.faults.staleBeyondSettleMs,
+    exchangeOrderOf,
+  );
   world.watch((event) => history.note(event, world.time));
   const queries = createStaleQueries(inner, options, dice, history);
   return {

@@ -1,7 +1,7 @@
 /** The exchange port with queries that answer as of a moment ago. */
 import type { Instant } from "../../domain/ids.ts";
 import type { Exchange, ExchangeOrder } from "../exchange.ts";
-import type { AnswerHistory } from "./answer-history.ts";
+import type { AnswerHistory } from "../../venue/market/answer-history.ts";
 import type { FaultDice } from "./fault-dice.ts";
 import type { SimPortOptions } from "./sim-port.ts";
 
@@ -12,7 +12,7 @@ export function createStaleQueries(
   inner: Exchange,
   { world, clock, settleMs }: SimPortOptions,
   dice: FaultDice,
-  history: AnswerHistory,
+  history: AnswerHistory<ExchangeOrder>,
 ): Queries {
   return {
     async findOrder(symbol, id) {

@@ -1,4 +1,4 @@
-/** The third schema: locks of names, with expiry by the database's clock. */
+/** The fourth schema: locks of names, with expiry by the database's clock. */
 import type { DialectTraits } from "../dialect.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createOnce, createTable } from "./schema-change.ts";

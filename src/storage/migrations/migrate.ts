@@ -13,7 +13,7 @@ import { locks } from "./0004-locks.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
-const HISTORY_TABLE = "migrations";
+export const HISTORY_TABLE = "migrations";
 const SCHEMA_LOCK_LIMIT_MS = 60_000;
 const SCHEMA_LOCK_PAUSE_MS = 50;
 
@@ -30,6 +30,13 @@ const MIGRATIONS: readonly {
 
 /** The version of the schema that this code works with. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/**
+ * The history's row while a copy into the database is unfinished: this quantmesh, and each other that does not know the
+ * number, refuses to work with half of the rows and without keys.
+ */
+export const UNFINISHED_COPY = "9999-unfinished-copy";
+const UNFINISHED_COPY_VERSION = Number.parseInt(UNFINISHED_COPY, 10);
 
 type WithHistory = {
   readonly [HISTORY_TABLE]: { readonly name: string; readonly timestamp: string };
@@ -59,8 +66,26 @@ export function schemaVersion(database: Database): Promise<number> {
   return database.read((db) => versionOf(db, database.traits));
 }
 
+/** Throws CONFIG_INVALID unless the schema is of the version that this code works with. */
+export async function requireSchema(database: Database): Promise<void> {
+  const found = await checkedVersion(database);
+  if (found === SCHEMA_VERSION) return;
+  const has =
+    found === 0 ? "has no tables of quantmesh yet" : `has schema version ${found}, not ${SCHEMA_VERSION}`;
+  throw new QuantmeshError(
+    "CONFIG_INVALID",
+    `storage ${database.name} ${has}: start an instance, or run \`quantmesh db upgrade\``,
+  );
+}
+
 async function checkedVersion(database: Database): Promise<number> {
   const found = await schemaVersion(database);
+  if (found === UNFINISHED_COPY_VERSION) {
+    throw new QuantmeshError(
+      "CONFIG_INVALID",
+      `storage ${database.name} holds an unfinished copy: go on with \`quantmesh db copy --resume\`, or empty it first`,
+    );
+  }
   if (found > SCHEMA_VERSION) {
     throw new QuantmeshError(
       "CONFIG_INVALID",

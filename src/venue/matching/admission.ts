@@ -7,13 +7,14 @@ import type { PlaceCommand, PlaceResult, RefusalReason } from "./commands.ts";
 import { brokenFilter } from "./filters.ts";
 import type { FeeRule, Market } from "./market.ts";
 import { feeIn, times } from "./market.ts";
+import type { VenueOrder } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
 
 /** The refusal that the order's own terms earn, or undefined; `open` is how many orders its account has open. */
 export function refusalOf(
   { instrument, filters, price: marketPrice }: Market,
   command: PlaceCommand,
-  take: Take,
+  take: Take<VenueOrder>,
   open: number,
 ): PlaceResult | undefined {
   const { type, price: limit, quantity, timeInForce = "GTC" } = command;
@@ -49,7 +50,7 @@ export function lockPerLotOf(
 export function fundsNeeded(
   instrument: Instrument,
   command: PlaceCommand,
-  take: Take,
+  take: Take<VenueOrder>,
   lockPerLot: Money,
   fees: FeeRule,
 ): Money {

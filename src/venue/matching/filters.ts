@@ -1,6 +1,6 @@
 /** What an order must keep on one market, as data, and the sentence that tells which rule it breaks. */
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { formatMoney } from "../../domain/amounts.ts";
+import { formatMoney, parseMoney, priceTicks, quantityLots } from "../../domain/amounts.ts";
 import type { Instrument } from "../../domain/instrument.ts";
 import { formatPrice, formatQuantity, notional } from "../../domain/instrument.ts";
 
@@ -14,6 +14,19 @@ export interface Filters {
   readonly maxNotional?: Money;
   /** Of one account; market orders do not count. */
   readonly maxOpenOrders?: number;
+}
+
+/** The instrument's own minimums, and maximums that nobody reaches. */
+export function widestFilters({ minQuantity, minNotional }: Instrument): Required<Filters> {
+  return {
+    minPrice: priceTicks(1),
+    maxPrice: priceTicks(1e12),
+    minQuantity,
+    maxQuantity: quantityLots(1e12),
+    minNotional,
+    maxNotional: parseMoney("1000000000000"),
+    maxOpenOrders: 1_000_000,
+  };
 }
 
 export interface FilteredOrder {

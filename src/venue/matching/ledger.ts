@@ -1,6 +1,6 @@
 /** The exact balances of all accounts: free and locked, never below zero. */
 import type { Money } from "../../domain/amounts.ts";
-import { ZERO_MONEY, addMoney, money, subtractMoney } from "../../domain/amounts.ts";
+import { ZERO_MONEY, addMoney, subtractMoney } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
 
 export interface AssetBalance {
@@ -9,64 +9,76 @@ export interface AssetBalance {
   readonly locked: Money;
 }
 
-/** Every method is one movement of money; a movement that an account cannot pay for is a bug of the caller. */
 export class Ledger {
-  readonly #accounts = new Map<string, Map<string, { free: Money; locked: Money }>>();
+  readonly #wallets = new Map<string, Wallet>();
 
-  /** Adds to what is free. */
-  credit(account: string, asset: string, amount: Money): void {
-    const balance = this.#balance(account, asset);
-    balance.free = addMoney(balance.free, amount);
+  /** The balances of one account; the same object every time. */
+  wallet(account: string): Wallet {
+    let wallet = this.#wallets.get(account);
+    if (!wallet) this.#wallets.set(account, (wallet = new Wallet()));
+    return wallet;
   }
 
-  /** Takes from what is free. */
-  debit(account: string, asset: string, amount: Money): void {
-    const balance = this.#balance(account, asset);
-    invariant(balance.free >= amount, `${account} has less ${asset} than it pays`);
-    balance.free = subtractMoney(balance.free, amount);
-  }
-
-  lock(account: string, asset: string, amount: Money): void {
-    this.debit(account, asset, amount);
-    const balance = this.#balance(account, asset);
-    balance.locked = addMoney(balance.locked, amount);
-  }
-
-  unlock(account: string, asset: string, amount: Money): void {
-    const balance = this.#balance(account, asset);
-    invariant(balance.locked >= amount, `${account} has less ${asset} locked than it frees`);
-    balance.locked = subtractMoney(balance.locked, amount);
-    this.credit(account, asset, amount);
-  }
-
-  free(account: string, asset: string): Money {
-    return this.#accounts.get(account)?.get(asset)?.free ?? ZERO_MONEY;
+  /** Every account, with its balances. */
+  entries(): readonly (readonly [account: string, wallet: Wallet])[] {
+    return [...this.#wallets];
   }
 
   /** Every asset that the account ever had to do with, in alphabetical order. */
   balances(account: string): readonly AssetBalance[] {
-    return [...(this.#accounts.get(account) ?? [])]
+    return this.#wallets.get(account)?.balances() ?? [];
+  }
+}
+
+/** Every method is one movement of money; a movement that the account cannot pay for is a bug of the caller. */
+export class Wallet {
+  readonly #assets = new Map<string, { free: Money; locked: Money }>();
+
+  /** Replaces what there is. */
+  set({ asset, free, locked }: AssetBalance): void {
+    Object.assign(this.#balance(asset), { free, locked });
+  }
+
+  /** Adds to what is free. */
+  credit(asset: string, amount: Money): void {
+    const balance = this.#balance(asset);
+    balance.free = addMoney(balance.free, amount);
+  }
+
+  lock(asset: string, amount: Money): void {
+    const balance = this.#balance(asset);
+    invariant(balance.free >= amount, "an account has less than it locks");
+    balance.free = subtractMoney(balance.free, amount);
+    balance.locked = addMoney(balance.locked, amount);
+  }
+
+  unlock(asset: string, amount: Money): void {
+    this.pay(asset, ZERO_MONEY, amount);
+  }
+
+  /** Frees `unlocked`, and takes `amount` from what is free then. */
+  pay(asset: string, amount: Money, unlocked: Money): void {
+    const balance = this.#balance(asset);
+    const free = subtractMoney(addMoney(balance.free, unlocked), amount);
+    invariant(balance.locked >= unlocked, "an account has less locked than it frees");
+    invariant(free >= 0n, "an account has less than it pays");
+    balance.locked = subtractMoney(balance.locked, unlocked);
+    balance.free = free;
+  }
+
+  free(asset: string): Money {
+    return this.#assets.get(asset)?.free ?? ZERO_MONEY;
+  }
+
+  balances(): readonly AssetBalance[] {
+    return [...this.#assets]
       .map(([asset, { free, locked }]) => ({ asset, free, locked }))
       .sort((a, b) => (a.asset < b.asset ? -1 : 1));
   }
 
-  /** Replaces what there is. */
-  set(account: string, asset: string, free: Money, locked: Money): void {
-    Object.assign(this.#balance(account, asset), { free, locked });
-  }
-
-  /** Every balance of every account. */
-  entries(): readonly (AssetBalance & { readonly account: string })[] {
-    return [...this.#accounts].flatMap(([account, assets]) =>
-      [...assets].map(([asset, { free, locked }]) => ({ account, asset, free, locked })),
-    );
-  }
-
-  #balance(account: string, asset: string): { free: Money; locked: Money } {
-    let assets = this.#accounts.get(account);
-    if (!assets) this.#accounts.set(account, (assets = new Map()));
-    let balance = assets.get(asset);
-    if (!balance) assets.set(asset, (balance = { free: money(0n), locked: money(0n) }));
+  #balance(asset: string): { free: Money; locked: Money } {
+    let balance = this.#assets.get(asset);
+    if (!balance) this.#assets.set(asset, (balance = { free: ZERO_MONEY, locked: ZERO_MONEY }));
     return balance;
   }
 }

@@ -1,12 +1,13 @@
-/** One market of a venue: its book, its price, and the orders of each account in it. */
-import type { FeeRate, Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { addLots, feeOn, money, subtractLots } from "../../domain/amounts.ts";
+/** One market of a venue: its book, its price, and those who trade in it. */
+import type { FeeRate, Money, PriceTicks } from "../../domain/amounts.ts";
+import { feeOn, money, subtractLots } from "../../domain/amounts.ts";
 import { divideUp } from "../../domain/decimal.ts";
 import type { Instant, Side } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
-import { BookOrder, OrderBook } from "./book.ts";
+import { NO_SLOT, OrderBook } from "./book.ts";
 import type { FeeAsset, FillRule } from "./commands.ts";
 import type { Filters } from "./filters.ts";
+import type { Ledger, Wallet } from "./ledger.ts";
 import type { VenueOrder } from "./order-history.ts";
 import { OrderHistory } from "./order-history.ts";
 
@@ -14,44 +15,50 @@ export interface Market {
   readonly instrument: Instrument;
   readonly filters: Filters;
   readonly book: OrderBook<VenueOrder>;
-  readonly histories: Map<string, OrderHistory>;
-  /** See VenueOptions. */
-  readonly forgotten: ReadonlySet<string>;
+  readonly traders: Map<string, Trader>;
   /** Where the market stands; undefined until it was moved. */
   price: { readonly price: PriceTicks; readonly at: Instant } | undefined;
   lastTradeId: number;
 }
 
-export function createMarket(
-  instrument: Instrument,
-  filters: Filters,
-  forgotten: ReadonlySet<string>,
-): Market {
+/** One account in one market; there is one object for each. */
+export interface Trader {
+  readonly account: string;
+  readonly wallet: Wallet;
+  readonly history: OrderHistory;
+}
+
+export function createMarket(instrument: Instrument, filters: Filters): Market {
   return {
     instrument,
     filters,
     book: new OrderBook(),
-    histories: new Map(),
-    forgotten,
+    traders: new Map(),
     price: undefined,
     lastTradeId: 0,
   };
 }
 
-export function historyOf(market: Market, account: string): OrderHistory {
-  let history = market.histories.get(account);
-  if (!history) {
-    history = new OrderHistory(!market.forgotten.has(account));
-    market.histories.set(account, history);
+/** The account's trader, new where it has none yet; whether it keeps the past is asked then only. */
+export function traderOf(
+  market: Market,
+  account: string,
+  ledger: Ledger,
+  forgotten: ReadonlySet<string>,
+): Trader {
+  let trader = market.traders.get(account);
+  if (!trader) {
+    const history = new OrderHistory(!forgotten.has(account));
+    trader = { account, wallet: ledger.wallet(account), history };
+    market.traders.set(account, trader);
   }
-  return history;
+  return trader;
 }
 
 /** Puts what is left of `order` into the book. */
-export function rest(market: Market, order: VenueOrder): void {
+export function rest({ book }: Market, order: VenueOrder): void {
   const left = subtractLots(order.quantity, order.executed);
-  order.resting = new BookOrder(order, order.side === "buy", order.price, left);
-  market.book.add(order.resting);
+  order.slot = book.side(order.side === "buy").add(order, order.price, left);
 }
 
 /** The resting orders of one side that a market at `price` fills, best first, then oldest. */
@@ -61,39 +68,14 @@ export function crossedOrders(
   price: PriceTicks,
   fill: FillRule,
 ): readonly VenueOrder[] {
-  const best = book.best(isBuy);
-  if (!best || !isCrossed(best.price, isBuy, price, fill)) return NONE;
+  const side = book.side(isBuy);
   const crossed: VenueOrder[] = [];
-  for (const order of book.inPriority(isBuy)) {
-    if (!isCrossed(order.price, isBuy, price, fill)) break;
-    crossed.push(order.owner);
+  for (let slot = side.first(); slot !== NO_SLOT; slot = side.after(slot)) {
+    const beyond = isBuy ? side.price(slot) - price : price - side.price(slot);
+    if (fill === "touch" ? beyond < 0 : beyond <= 0) break;
+    crossed.push(side.owner(slot));
   }
   return crossed;
-}
-
-function isCrossed(limit: number, isBuy: boolean, price: number, fill: FillRule): boolean {
-  const beyond = isBuy ? limit - price : price - limit;
-  return fill === "touch" ? beyond >= 0 : beyond > 0;
-}
-
-const NONE: readonly VenueOrder[] = [];
-
-/** All that rests at one price. */
-export interface PriceLevel {
-  readonly price: PriceTicks;
-  readonly quantity: QuantityLots;
-}
-
-/** The best `limit` levels of one side, best first. */
-export function levelsOf({ book }: Market, isBuy: boolean, limit: number): readonly PriceLevel[] {
-  const levels: { price: PriceTicks; quantity: QuantityLots }[] = [];
-  for (const { owner, remaining } of book.inPriority(isBuy)) {
-    const last = levels[levels.length - 1];
-    if (last?.price === owner.price) last.quantity = addLots(last.quantity, remaining as QuantityLots);
-    else if (levels.length === limit) break;
-    else levels.push({ price: owner.price, quantity: remaining as QuantityLots });
-  }
-  return levels;
 }
 
 /** The asset that an order of this side pays with. */

@@ -3,7 +3,8 @@ import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant, Side } from "../../domain/ids.ts";
 import type { OrderType } from "../../domain/order.ts";
-import type { BookOrder } from "./book.ts";
+import type { Slot } from "./book.ts";
+import type { Trader } from "./market.ts";
 
 export type VenueOrderStatus = "open" | "filled" | "canceled" | "expired";
 
@@ -24,25 +25,27 @@ export interface OrderView {
 
 /** An order inside the venue, which alone changes it. */
 export interface VenueOrder extends OrderView {
-  readonly account: string;
+  readonly trader: Trader;
   executed: QuantityLots;
   quote: Money;
   status: VenueOrderStatus;
   /** What is locked for each lot that has not executed: quote of a buy, base of a sell. */
   readonly lockPerLot: Money;
-  /** Its place in the book while it rests there. */
-  resting: BookOrder<VenueOrder> | undefined;
+  /** Its place in the book while it rests there, else NO_SLOT. */
+  slot: Slot;
 }
 
-/** Orders in the order of their acceptance, fills in the order of their trade ids; only what is open where the past is not kept. */
+/**
+ * Orders in the order of their acceptance, fills in the order of their trade ids. The past is kept for ever, because
+ * an exchange answers for it: about 260 bytes for each closed order and 200 for each fill (`VenueOptions.forgotten`
+ * names the accounts that keep nothing but what is open).
+ */
 export class OrderHistory {
   readonly #keepsPast: boolean;
   readonly #orders: VenueOrder[] = [];
   readonly #newestByClientId = new Map<ClientOrderId, VenueOrder>();
-  readonly #byExchangeId = new Map<string, VenueOrder>();
-  readonly #open = new Set<VenueOrder>();
+  readonly #open = new Map<string, VenueOrder>();
   readonly #fills: Execution[] = [];
-  readonly #tradeIds: number[] = [];
 
   constructor(keepsPast: boolean) {
     this.#keepsPast = keepsPast;
@@ -55,23 +58,18 @@ export class OrderHistory {
 
   add(order: VenueOrder): void {
     if (this.#keepsPast) this.#orders.push(order);
-    this.#byExchangeId.set(order.exchangeOrderId, order);
     if (order.id !== undefined) this.#newestByClientId.set(order.id, order);
-    this.#open.add(order);
+    this.#open.set(order.exchangeOrderId, order);
   }
 
   close(order: VenueOrder): void {
-    this.#open.delete(order);
-    if (this.#keepsPast) return;
-    this.#byExchangeId.delete(order.exchangeOrderId);
-    if (order.id !== undefined && this.byClientId(order.id) === order)
-      this.#newestByClientId.delete(order.id);
+    this.#open.delete(order.exchangeOrderId);
+    if (this.#keepsPast || order.id === undefined) return;
+    if (this.byClientId(order.id) === order) this.#newestByClientId.delete(order.id);
   }
 
-  addFill(tradeId: number, execution: Execution): void {
-    if (!this.#keepsPast) return;
-    this.#tradeIds.push(tradeId);
-    this.#fills.push(execution);
+  addFill(execution: Execution): void {
+    if (this.#keepsPast) this.#fills.push(execution);
   }
 
   /** The newest order with this client id. */
@@ -80,16 +78,21 @@ export class OrderHistory {
   }
 
   byExchangeId(exchangeOrderId: string): VenueOrder | undefined {
-    return this.#byExchangeId.get(exchangeOrderId);
+    const open = this.#open.get(exchangeOrderId);
+    if (open) return open;
+    // Exchange ids are ascending numbers as text.
+    const number = Number(exchangeOrderId);
+    const order = this.#orders[firstIndex(this.#orders, (each) => Number(each.exchangeOrderId) >= number)];
+    return order?.exchangeOrderId === exchangeOrderId ? order : undefined;
   }
 
   openOrders(): readonly VenueOrder[] {
-    return [...this.#open];
+    return [...this.#open.values()];
   }
 
   /** All that is kept: orders in the order of their acceptance where the past is kept, fills in that of their ids. */
   entries(): { readonly orders: Iterable<VenueOrder>; readonly fills: readonly Execution[] } {
-    return { orders: this.#keepsPast ? this.#orders : this.#open, fills: this.#fills };
+    return { orders: this.#keepsPast ? this.#orders : this.#open.values(), fills: this.#fills };
   }
 
   /** Orders created at or after `since`; time never runs backwards, so they are the last ones. */
@@ -99,7 +102,7 @@ export class OrderHistory {
 
   /** Fills with a trade id above `tradeId`. */
   fillsAfter(tradeId: number): readonly Execution[] {
-    return this.#fills.slice(firstIndex(this.#tradeIds, (other) => other > tradeId));
+    return this.#fills.slice(firstIndex(this.#fills, (fill) => Number(fill.tradeId) > tradeId));
   }
 }
 

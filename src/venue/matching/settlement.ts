@@ -5,20 +5,18 @@ import type { Execution } from "../../domain/fill.ts";
 import type { Instant } from "../../domain/ids.ts";
 import { notional } from "../../domain/instrument.ts";
 import type { VenueEvent } from "./commands.ts";
-import type { Ledger } from "./ledger.ts";
+import { NO_SLOT } from "./book.ts";
 import type { FeeRule, Market } from "./market.ts";
-import { assetSpent, feeIn, historyOf, times } from "./market.ts";
+import { assetSpent, feeIn, times } from "./market.ts";
 import type { VenueOrder, VenueOrderStatus } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 
 export class Settlement {
-  readonly #ledger: Ledger;
   readonly #fees: FeeRule;
-  readonly #listen: (event: VenueEvent) => void;
+  readonly #listen: ((event: VenueEvent) => void) | undefined;
   #trades = 0;
 
-  constructor(ledger: Ledger, fees: FeeRule, listen: (event: VenueEvent) => void) {
-    this.#ledger = ledger;
+  constructor(fees: FeeRule, listen: ((event: VenueEvent) => void) | undefined) {
     this.#fees = fees;
     this.#listen = listen;
   }
@@ -35,12 +33,9 @@ export class Settlement {
 
   /** Takes a new order into its account's history, and locks what it may spend. */
   open(market: Market, order: VenueOrder): void {
-    historyOf(market, order.account).add(order);
-    this.#ledger.lock(
-      order.account,
-      assetSpent(market.instrument, order.side),
-      lockOf(order, order.quantity),
-    );
+    const { wallet, history } = order.trader;
+    history.add(order);
+    wallet.lock(assetSpent(market.instrument, order.side), lockOf(order, order.quantity));
     this.#tellOrder(market, order);
   }
 
@@ -55,71 +50,73 @@ export class Settlement {
   ): void {
     market.lastTradeId += 1;
     this.#trades += 1;
-    if (maker) this.#settle(market, maker, price, quantity, "maker", at);
-    if (taker) this.#settle(market, taker, price, quantity, "taker", at);
+    const { instrument } = market;
+    const terms: TradeTerms = {
+      tradeId: String(market.lastTradeId),
+      price,
+      quantity,
+      at,
+      value: notional(instrument, price, quantity),
+      base: times(instrument.lotSize, quantity),
+    };
+    if (maker) this.#settle(market, maker, terms, "maker");
+    if (taker) this.#settle(market, taker, terms, "taker");
   }
 
   /** Closes an order that has something left, and frees what that had locked. */
   end(market: Market, order: VenueOrder, status: VenueOrderStatus): void {
     const left = subtractLots(order.quantity, order.executed);
-    this.#ledger.unlock(order.account, assetSpent(market.instrument, order.side), lockOf(order, left));
-    if (order.resting) market.book.cancel(order.resting);
+    const { wallet, history } = order.trader;
+    wallet.unlock(assetSpent(market.instrument, order.side), lockOf(order, left));
+    if (order.slot !== NO_SLOT) market.book.side(order.side === "buy").remove(order.slot);
+    order.slot = NO_SLOT;
     order.status = status;
-    historyOf(market, order.account).close(order);
+    history.close(order);
     this.#tellOrder(market, order);
   }
 
-  #settle(
-    market: Market,
-    order: VenueOrder,
-    price: PriceTicks,
-    quantity: QuantityLots,
-    liquidity: Execution["liquidity"],
-    at: Instant,
-  ): void {
+  #settle(market: Market, order: VenueOrder, terms: TradeTerms, liquidity: Execution["liquidity"]): void {
     const { instrument } = market;
-    const { base, quote, symbol } = instrument;
-    const { account, id, side, exchangeOrderId } = order;
-    const value = notional(instrument, price, quantity);
+    const { trader, id, side, exchangeOrderId } = order;
+    const { tradeId, price, quantity, at, value, base } = terms;
     const rate = liquidity === "maker" ? instrument.makerFee : instrument.takerFee;
-    const lots = times(instrument.lotSize, quantity);
     const feeInBase = side === "buy" && this.#fees.asset === "base";
-    const fee = feeIn(this.#fees, feeInBase ? lots : value, rate);
-    this.#ledger.unlock(account, assetSpent(instrument, side), lockOf(order, quantity));
+    const fee = feeIn(this.#fees, feeInBase ? base : value, rate);
+    const unlocked = lockOf(order, quantity);
     if (side === "sell") {
-      this.#ledger.debit(account, base, lots);
-      this.#ledger.credit(account, quote, subtractMoney(value, fee));
+      trader.wallet.pay(instrument.base, base, unlocked);
+      trader.wallet.credit(instrument.quote, subtractMoney(value, fee));
     } else {
-      this.#ledger.debit(account, quote, feeInBase ? value : addMoney(value, fee));
-      this.#ledger.credit(account, base, feeInBase ? subtractMoney(lots, fee) : lots);
+      trader.wallet.pay(instrument.quote, feeInBase ? value : addMoney(value, fee), unlocked);
+      trader.wallet.credit(instrument.base, feeInBase ? subtractMoney(base, fee) : base);
     }
     order.executed = addLots(order.executed, quantity);
     order.quote = addMoney(order.quote, value);
-    if (order.resting) market.book.fill(order.resting, quantity);
+    if (order.slot !== NO_SLOT) market.book.side(side === "buy").fill(order.slot, quantity);
     if (order.executed === order.quantity) {
+      order.slot = NO_SLOT;
       order.status = "filled";
-      historyOf(market, account).close(order);
+      trader.history.close(order);
     }
-    const execution: Execution = {
-      tradeId: String(market.lastTradeId),
-      exchangeOrderId,
-      side,
-      price,
-      quantity,
-      fee,
-      feeAsset: feeInBase ? base : quote,
-      liquidity,
-      at,
-    };
-    historyOf(market, account).addFill(market.lastTradeId, execution);
-    this.#listen({ kind: "fill", account, symbol, id, execution });
+    const feeAsset = feeInBase ? instrument.base : instrument.quote;
+    const execution = { tradeId, exchangeOrderId, side, price, quantity, fee, feeAsset, liquidity, at };
+    trader.history.addFill(execution);
+    const { account } = trader;
+    this.#listen?.({ kind: "fill", account, symbol: instrument.symbol, id, execution });
     this.#tellOrder(market, order);
   }
 
   #tellOrder(market: Market, order: VenueOrder): void {
     const { symbol } = market.instrument;
-    this.#listen({ kind: "order", account: order.account, symbol, order: viewOf(order) });
+    const { account } = order.trader;
+    this.#listen?.({ kind: "order", account, symbol, order: viewOf(order) });
   }
+}
+
+/** What both sides of a trade share: `value` in quote, `base` in base. */
+interface TradeTerms extends Pick<Execution, "tradeId" | "price" | "quantity" | "at"> {
+  readonly value: Money;
+  readonly base: Money;
 }
 
 function lockOf(order: VenueOrder, quantity: QuantityLots): Money {

@@ -2,8 +2,9 @@
 import type { Money, PriceTicks } from "../../domain/amounts.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { Instant } from "../../domain/ids.ts";
-import type { Market } from "./market.ts";
-import { historyOf, rest } from "./market.ts";
+import { NO_SLOT } from "./book.ts";
+import type { Market, Trader } from "./market.ts";
+import { rest } from "./market.ts";
 import type { OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 
@@ -45,7 +46,7 @@ export interface MarketState {
 export function stateOfMarket(market: Market): MarketState {
   const orders: OrderState[] = [];
   const fills: FillState[] = [];
-  for (const [account, history] of market.histories) {
+  for (const [account, { history }] of market.traders) {
     const kept = history.entries();
     for (const order of kept.orders) {
       orders.push({ ...viewOf(order), account, lockPerLot: order.lockPerLot });
@@ -62,18 +63,23 @@ export function stateOfMarket(market: Market): MarketState {
 }
 
 /** Fills an empty market; what its orders lock is in the balances already. */
-export function restoreMarket(market: Market, state: MarketState): void {
+export function restoreMarket(
+  market: Market,
+  state: MarketState,
+  traderOf: (account: string) => Trader,
+): void {
   market.price = state.price;
   market.lastTradeId = state.lastTradeId;
-  for (const view of state.orders) {
-    const order: VenueOrder = { ...view, resting: undefined };
-    const history = historyOf(market, order.account);
+  for (const { account, ...view } of state.orders) {
+    const trader = traderOf(account);
+    const { history } = trader;
+    const order: VenueOrder = { ...view, trader, slot: NO_SLOT };
     history.add(order);
     if (order.status === "open") rest(market, order);
     else history.close(order);
   }
   for (const { account, execution } of state.fills) {
-    historyOf(market, account).addFill(Number(execution.tradeId), execution);
+    traderOf(account).history.addFill(execution);
   }
 }
 

@@ -7,17 +7,19 @@ import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../domain/ids.ts";
 import { instant } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
+import type { BookLevel } from "./book.ts";
 import { fundsNeeded, lockPerLotOf, refusalOf, refused } from "./admission.ts";
 import type { CancelCommand, CancelResult, FillRule, PlaceCommand, PlaceResult } from "./commands.ts";
 import type { Portion, VenueOptions } from "./commands.ts";
+import { NO_SLOT } from "./book.ts";
 import type { AssetBalance } from "./ledger.ts";
 import { Ledger } from "./ledger.ts";
-import type { FeeRule, Market, PriceLevel } from "./market.ts";
-import { assetSpent, createMarket, crossedOrders, historyOf, levelsOf, rest } from "./market.ts";
+import type { FeeRule, Market, Trader } from "./market.ts";
+import { assetSpent, createMarket, crossedOrders, rest, traderOf } from "./market.ts";
 import type { OrderHistory, OrderView, VenueOrder } from "./order-history.ts";
 import { viewOf } from "./order-history.ts";
 import type { Take } from "./plan-take.ts";
-import { planTake, takesAll } from "./plan-take.ts";
+import { planTake } from "./plan-take.ts";
 import { Settlement } from "./settlement.ts";
 import type { VenueState } from "./venue-state.ts";
 import { restoreMarket, stateOfMarket } from "./venue-state.ts";
@@ -33,13 +35,13 @@ export class Venue {
   #lastOrderId = 0;
 
   constructor(options: VenueOptions) {
-    const { instruments, filters, forgotten = new Set(), listen = () => undefined } = options;
+    const { instruments, filters, feeAsset = "quote", feeStep = money(1n), listen } = options;
     this.#options = options;
-    this.#fees = { asset: options.feeAsset ?? "quote", step: options.feeStep ?? money(1n) };
-    this.#settlement = new Settlement(this.#ledger, this.#fees, listen);
+    this.#fees = { asset: feeAsset, step: feeStep };
+    this.#settlement = new Settlement(this.#fees, listen);
     for (const instrument of instruments) {
       const { symbol } = instrument;
-      this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}, forgotten));
+      this.#markets.set(symbol, createMarket(instrument, filters?.get(symbol) ?? {}));
     }
   }
 
@@ -49,16 +51,16 @@ export class Venue {
   }
 
   deposit(account: string, asset: string, amount: Money): void {
-    this.#ledger.credit(account, asset, amount);
+    this.#ledger.wallet(account).credit(asset, amount);
   }
 
   place(command: PlaceCommand, now: Instant): PlaceResult {
     const judged = this.#judge(command, now);
     if ("refusal" in judged) return judged.refusal;
-    const { market, lockPerLot, take } = judged;
-    const order = this.#accept(market, command, lockPerLot);
+    const { market, trader, lockPerLot, take } = judged;
+    const order = this.#accept(market, trader, command, lockPerLot);
     const { timeInForce = "GTC" } = command;
-    if (timeInForce !== "FOK" || takesAll(take, order.quantity)) {
+    if (timeInForce !== "FOK" || take.quantity === order.quantity) {
       for (const own of take.ownMakers) this.#settlement.end(market, own, "expired");
       for (const { maker, price, quantity } of take.parts) {
         this.#settlement.trade(market, order, maker, price, quantity, this.#now);
@@ -80,7 +82,7 @@ export class Venue {
     this.#tell(now);
     if (this.#now > command.validUntil) return { kind: "expired" };
     const market = this.#markets.get(command.symbol);
-    const order = market?.histories.get(command.account)?.byExchangeId(command.exchangeOrderId);
+    const order = market?.traders.get(command.account)?.history.byExchangeId(command.exchangeOrderId);
     if (!market || order?.status !== "open") return { kind: "not_found" };
     this.#settlement.end(market, order, "canceled");
     return { kind: "canceled", executed: order.executed };
@@ -111,8 +113,8 @@ export class Venue {
   ): void {
     this.#tell(at);
     const market = this.#market(symbol);
-    const order = historyOf(market, account).byExchangeId(exchangeOrderId);
-    invariant(order?.resting !== undefined, `order ${exchangeOrderId} does not rest`);
+    const order = this.#trader(market, account).history.byExchangeId(exchangeOrderId);
+    invariant(order !== undefined && order.slot !== NO_SLOT, `order ${exchangeOrderId} does not rest`);
     this.#settlement.trade(market, undefined, order, order.price, quantity, this.#now);
   }
 
@@ -127,12 +129,14 @@ export class Venue {
 
   /** The limit of the best resting order: the highest of the buys, the lowest of the sells. */
   bestPrice(symbol: string, isBuy: boolean): PriceTicks | undefined {
-    return this.#market(symbol).book.best(isBuy)?.owner.price;
+    const side = this.#market(symbol).book.side(isBuy);
+    const best = side.first();
+    return best === NO_SLOT ? undefined : (side.price(best) as PriceTicks);
   }
 
-  /** The best `limit` price levels of one side of the book, best first. */
-  levels(symbol: string, isBuy: boolean, limit: number): readonly PriceLevel[] {
-    return levelsOf(this.#market(symbol), isBuy, limit);
+  /** The `most` best prices of one side with all that rests there, best first. */
+  depth(symbol: string, isBuy: boolean, most: number): readonly BookLevel[] {
+    return this.#market(symbol).book.side(isBuy).levels(most);
   }
 
   /** Everything that a venue of the same options needs to go on as this one. */
@@ -141,7 +145,9 @@ export class Venue {
       now: this.#now,
       lastOrderId: this.#lastOrderId,
       trades: this.trades,
-      balances: this.#ledger.entries(),
+      balances: this.#ledger
+        .entries()
+        .flatMap(([account, wallet]) => wallet.balances().map((balance) => ({ account, ...balance }))),
       markets: [...this.#markets.values()].map(stateOfMarket),
     };
   }
@@ -151,10 +157,11 @@ export class Venue {
     this.#now = state.now;
     this.#lastOrderId = state.lastOrderId;
     this.#settlement.resume(state.trades);
-    for (const { account, asset, free, locked } of state.balances) {
-      this.#ledger.set(account, asset, free, locked);
+    for (const { account, ...balance } of state.balances) this.#ledger.wallet(account).set(balance);
+    for (const stored of state.markets) {
+      const market = this.#market(stored.symbol);
+      restoreMarket(market, stored, (account) => this.#trader(market, account));
     }
-    for (const market of state.markets) restoreMarket(this.#market(market.symbol), market);
   }
 
   /** The newest order with this client id, open or closed. */
@@ -198,7 +205,11 @@ export class Venue {
   }
 
   #history(account: string, symbol: string): OrderHistory {
-    return historyOf(this.#market(symbol), account);
+    return this.#trader(this.#market(symbol), account).history;
+  }
+
+  #trader(market: Market, account: string): Trader {
+    return traderOf(market, account, this.#ledger, this.#options.forgotten ?? NOBODY);
   }
 
   /** Decides about an order without doing anything. */
@@ -208,20 +219,21 @@ export class Venue {
     if (!market) return { refusal: refused("invalid_order", `no market ${command.symbol}`) };
     if (this.#now > command.validUntil)
       return { refusal: refused("expired", "the request came after its time") };
-    const history = historyOf(market, command.account);
-    if (this.#isDuplicate(history, command.id)) return { refusal: { kind: "duplicate" } };
+    const trader = this.#trader(market, command.account);
+    if (this.#isDuplicate(trader.history, command.id)) return { refusal: { kind: "duplicate" } };
     const { depth, selfTrade = "expire_maker" } = this.#options;
     const marketPrice = depth === "book" ? undefined : market.price?.price;
-    const take = planTake(market.book, marketPrice, command, selfTrade);
-    const refusal = refusalOf(market, command, take, history.open);
+    const makers = market.book.side(command.side === "sell");
+    const take = planTake(makers, marketPrice, trader, command, selfTrade);
+    const refusal = refusalOf(market, command, take, trader.history.open);
     if (refusal) return { refusal };
     const lockPerLot = lockPerLotOf(market.instrument, command, this.#fees);
     const spent = assetSpent(market.instrument, command.side);
     const needed = fundsNeeded(market.instrument, command, take, lockPerLot, this.#fees);
-    if (needed > this.#ledger.free(command.account, spent)) {
+    if (needed > trader.wallet.free(spent)) {
       return { refusal: refused("insufficient_funds", `not enough ${spent}`) };
     }
-    return { market, lockPerLot, take };
+    return { market, trader, lockPerLot, take };
   }
 
   #isDuplicate(history: OrderHistory, id: ClientOrderId | undefined): boolean {
@@ -231,11 +243,11 @@ export class Venue {
     return newest !== undefined && (clientIdRule === "unique for ever" || newest.status === "open");
   }
 
-  #accept(market: Market, command: PlaceCommand, lockPerLot: Money): VenueOrder {
-    const { account, id, side, type, price, quantity } = command;
+  #accept(market: Market, trader: Trader, command: PlaceCommand, lockPerLot: Money): VenueOrder {
+    const { id, side, type, price, quantity } = command;
     this.#lastOrderId += 1;
     const order: VenueOrder = {
-      account,
+      trader,
       id,
       exchangeOrderId: String(this.#lastOrderId),
       side,
@@ -247,7 +259,7 @@ export class Venue {
       status: "open",
       createdAt: this.#now,
       lockPerLot,
-      resting: undefined,
+      slot: NO_SLOT,
     };
     this.#settlement.open(market, order);
     return order;
@@ -263,4 +275,11 @@ export class Venue {
 
 type Judged =
   | { readonly refusal: PlaceResult }
-  | { readonly market: Market; readonly lockPerLot: Money; readonly take: Take };
+  | {
+      readonly market: Market;
+      readonly trader: Trader;
+      readonly lockPerLot: Money;
+      readonly take: Take<VenueOrder>;
+    };
+
+const NOBODY: ReadonlySet<string> = new Set();

@@ -10,11 +10,13 @@ import type { Faults } from "./faults.ts";
 import { readSwitches } from "./faults.ts";
 import type { Gateway } from "./gateway.ts";
 import type { CommandLog } from "./group-commit.ts";
+import type { PastAnswers } from "./past-answers.ts";
 import type { Floor } from "./route.ts";
 import type { Streams } from "./streams.ts";
 
 export interface AdminOptions {
   readonly floor: Floor;
+  readonly accounts: ReadonlySet<string>;
   readonly gateway: Gateway;
   readonly faults: Faults;
   readonly streams: Streams;
@@ -23,6 +25,7 @@ export interface AdminOptions {
   readonly now: () => Instant;
   /** How far the venue's clock is ahead of this machine's, ms. */
   readonly clock: { offsetMs: number };
+  readonly past: PastAnswers;
   readonly snapshot: () => Promise<void>;
 }
 
@@ -73,7 +76,10 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
   app.post<{ Body: Body }>("/deposit", async ({ body }) => {
     const amount = parseMoney(textOf(body, "amount"));
     if (amount < 0n) throw wrong("amount must not be below 0");
-    world.deposit(textOf(body, "account"), textOf(body, "asset"), amount, now());
+    const [account, asset] = [textOf(body, "account"), textOf(body, "asset")];
+    if (!options.accounts.has(account)) throw wrong(`there is no account ${account}`);
+    if (!/^[A-Za-z0-9]{1,20}$/.test(asset)) throw wrong("asset must be letters and digits, like USDT");
+    world.deposit(account, asset, amount, now());
     await durable();
     return {};
   });
@@ -88,12 +94,15 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
   app.get("/faults", async () => ({ switches: faults.switches, counts: faults.counts() }));
   app.put("/faults", async ({ body }) => {
     faults.set(readSwitches(body));
+    options.past.keep(faults.oldestAnswerMs, now());
     return { switches: faults.switches };
   });
   app.delete("/faults", async () => {
     faults.set([]);
+    options.past.keep(undefined, now());
     return {};
   });
+  // Time never runs backwards: a clock that is set back stands still until the real time is there.
   app.post<{ Body: Body }>("/clock", async ({ body }) => {
     clock.offsetMs = wholeNumber(body, "offset_ms");
     return { time: now() };

@@ -1,8 +1,13 @@
 /** The order book as the venue shows it: what rests and, in a market of unlimited depth, what that would trade. */
 import type { PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import { addLots, priceTicks } from "../../domain/amounts.ts";
-import type { PriceLevel } from "../matching/market.ts";
 import type { VenueWorld } from "./venue-world.ts";
+
+/** All that rests at one price. */
+export interface PriceLevel {
+  readonly price: PriceTicks;
+  readonly quantity: QuantityLots;
+}
 
 export interface BookView {
   readonly bids: readonly PriceLevel[];
@@ -14,8 +19,8 @@ const SHOWN_LOTS = 1_000_000 as QuantityLots;
 
 /** The best `limit` levels of each side, best first. */
 export function bookView(world: VenueWorld, symbol: string, limit: number): BookView {
-  const bids = world.reads.levels(symbol, true, limit);
-  const asks = world.reads.levels(symbol, false, limit);
+  const bids = levelsOf(world, symbol, true, limit);
+  const asks = levelsOf(world, symbol, false, limit);
   const price = world.isUnlimited ? world.reads.price(symbol)?.price : undefined;
   if (price === undefined) return { bids, asks };
   // It trades at one price with both sides; a book shows a tick between them.
@@ -26,6 +31,16 @@ export function bookView(world: VenueWorld, symbol: string, limit: number): Book
     bids: bid > 0 ? withLevel(bids, priceTicks(bid), true, limit) : bids,
     asks: withLevel(asks, priceTicks(ask), false, limit),
   };
+}
+
+/** The book knows plain numbers: they are ticks and lots of the symbol. */
+function levelsOf(
+  { reads }: VenueWorld,
+  symbol: string,
+  isBuy: boolean,
+  limit: number,
+): readonly PriceLevel[] {
+  return reads.depth(symbol, isBuy, limit) as readonly PriceLevel[];
 }
 
 function withLevel(

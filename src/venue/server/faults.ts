@@ -89,6 +89,12 @@ export class Faults {
     return this.#armed.map(({ terms }) => terms);
   }
 
+  /** How old answers may have to be, ms; undefined while no switch asks for stale ones. */
+  get oldestAnswerMs(): number | undefined {
+    const ages = this.switches.flatMap(({ kind, ageMs }) => (kind === "stale_query" ? [ageMs] : []));
+    return ages.length === 0 ? undefined : Math.max(...ages);
+  }
+
   /** How often each fault struck since the venue was started. */
   counts(): Readonly<Record<string, number>> {
     return Object.fromEntries([...KINDS].map((kind) => [kind, this.#counts.get(kind as FaultKind) ?? 0]));

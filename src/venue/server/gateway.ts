@@ -7,6 +7,7 @@ import type { CommandLog } from "./group-commit.ts";
 import type { KeyTable, Signed } from "./key-table.ts";
 import type { Params } from "./params.ts";
 import { NO_PARAMS, parseParams } from "./params.ts";
+import type { PastAnswers } from "./past-answers.ts";
 import type { AccountReads, Floor, Route } from "./route.ts";
 
 /** A request as it came. */
@@ -20,12 +21,15 @@ export interface Call {
   readonly apiKey: string | undefined;
 }
 
+/** Names and values by turns. */
+export type Headers = readonly string[];
+
 /** Where the answer goes; exactly one of the methods is called, once. */
 export interface Outlet {
-  answer(status: number, body: string, headers: Readonly<Record<string, string>>): void;
+  answer(status: number, body: Buffer, headers: Headers): void;
   html(status: number): void;
   /** Begins the answer and resets the connection in the middle of it. */
-  breakOff(body: string): void;
+  breakOff(body: Buffer): void;
   /** Ends the connection without an answer. */
   vanish(): void;
 }
@@ -37,19 +41,19 @@ export interface GatewayOptions {
   readonly faults: Faults;
   readonly commands: CommandLog;
   readonly now: () => Instant;
-  /** What the account's queries showed `ageMs` ago. */
-  readonly past: (ageMs: number) => AccountReads;
+  readonly past: PastAnswers;
   readonly refuseReplays: boolean;
   readonly log: Log;
 }
 
 interface Reply {
   readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Bytes, not text: what waits for the disk is not to be copied by the garbage collector. */
+  readonly body: Buffer;
+  readonly headers: Headers;
 }
 
-const NO_HEADERS: Readonly<Record<string, string>> = {};
+const NO_HEADERS: Headers = [];
 
 export class Gateway {
   /** While set every request is answered 503. */
@@ -83,13 +87,16 @@ export class Gateway {
       case "lost_request":
         return outlet.vanish();
       case "error_before":
-        return outlet.answer(fault.status, internalError().body, NO_HEADERS);
+        return outlet.answer(fault.status, Buffer.from(internalError().body), NO_HEADERS);
       case "rate_limited":
         return this.#send(outlet, replyOf(new ApiError(429, -1003, "Too many requests queued.", RETRY_SOON)));
       case "delayed_request":
         return this.#delayRequest(call, outlet, fault.delayMs);
       case "stale_query":
-        return this.#send(outlet, this.#reply(call, this.#options.past(fault.ageMs)));
+        return this.#send(
+          outlet,
+          this.#reply(call, this.#options.past.before(fault.ageMs, this.#options.now())),
+        );
       default:
         return this.#spoilAnswer(outlet, fault, this.#reply(call));
     }
@@ -115,7 +122,8 @@ export class Gateway {
   #spoilAnswer(outlet: Outlet, fault: Struck<RequestFault>, reply: Reply): void {
     this.#options.commands.whenDurable(() => {
       if (fault.kind === "lost_answer") outlet.vanish();
-      else if (fault.kind === "error_after") outlet.answer(fault.status, internalError().body, NO_HEADERS);
+      else if (fault.kind === "error_after")
+        outlet.answer(fault.status, Buffer.from(internalError().body), NO_HEADERS);
       else if (fault.kind === "reset_in_body") outlet.breakOff(reply.body);
       else if (fault.kind === "html_body") outlet.html(fault.status);
       else setTimeout(() => outlet.answer(reply.status, reply.body, reply.headers), fault.delayMs);
@@ -140,14 +148,15 @@ export class Gateway {
       const used = floor.limits.take(call.ip, weight, now);
       headers = weightHeaders(used);
       const question = { params, now, reads: reads ?? floor.world.reads };
-      if (route.access === "public") return { status: 200, body: route.answer(question), headers };
+      if (route.access === "public")
+        return { status: 200, body: Buffer.from(route.answer(question)), headers };
       const signed = checked ?? this.#signed(route, call, params);
       if (signed === undefined) return NOT_FOUND;
       if (route.countsOrders === true) {
         const counts = floor.limits.takeOrder(signed.key.account, now);
         headers = orderHeaders(used, counts);
       }
-      return { status: 200, body: route.answer({ ...question, signed }), headers };
+      return { status: 200, body: Buffer.from(route.answer({ ...question, signed })), headers };
     } catch (error) {
       return this.#refused(error, headers);
     }
@@ -173,7 +182,7 @@ export class Gateway {
     }
   }
 
-  #refused(error: unknown, headers: Readonly<Record<string, string>> = NO_HEADERS): Reply {
+  #refused(error: unknown, headers: Headers = NO_HEADERS): Reply {
     if (!(error instanceof ApiError)) {
       this.#options.log.error({ error }, "venue.failed");
       return replyOf(internalError(), headers);
@@ -186,10 +195,15 @@ export class Gateway {
 
 const SERVER_BUSY = "Server is currently overloaded with other requests. Please try again in a few minutes.";
 const RETRY_SOON = { "Retry-After": "1" };
-const NOT_FOUND: Reply = { status: 404, body: '{"code":-1000,"msg":"Not found."}', headers: NO_HEADERS };
+const NOT_FOUND: Reply = {
+  status: 404,
+  body: Buffer.from('{"code":-1000,"msg":"Not found."}'),
+  headers: NO_HEADERS,
+};
 
-function replyOf(error: ApiError, headers: Readonly<Record<string, string>> = NO_HEADERS): Reply {
-  return { status: error.status, body: error.body, headers: { ...headers, ...error.headers } };
+function replyOf(error: ApiError, headers: Headers = NO_HEADERS): Reply {
+  const more = Object.entries(error.headers).flat();
+  return { status: error.status, body: Buffer.from(error.body), headers: [...headers, ...more] };
 }
 
 /** Those of the query come first: they win over the body's. */
@@ -212,20 +226,21 @@ function withoutSignature(text: string): string {
   return at === 0 ? rest.slice(1) : text.slice(0, at) + rest;
 }
 
-function weightHeaders(used: number): Readonly<Record<string, string>> {
+function weightHeaders(used: number): Headers {
   const text = String(used);
-  return { "X-MBX-USED-WEIGHT": text, "X-MBX-USED-WEIGHT-1M": text };
+  return ["X-MBX-USED-WEIGHT", text, "X-MBX-USED-WEIGHT-1M", text];
 }
 
-function orderHeaders(
-  used: number,
-  [tenSeconds, day]: readonly [number, number],
-): Readonly<Record<string, string>> {
+function orderHeaders(used: number, [tenSeconds, day]: readonly [number, number]): Headers {
   const text = String(used);
-  return {
-    "X-MBX-USED-WEIGHT": text,
-    "X-MBX-USED-WEIGHT-1M": text,
-    "X-MBX-ORDER-COUNT-10S": String(tenSeconds),
-    "X-MBX-ORDER-COUNT-1D": String(day),
-  };
+  return [
+    "X-MBX-USED-WEIGHT",
+    text,
+    "X-MBX-USED-WEIGHT-1M",
+    text,
+    "X-MBX-ORDER-COUNT-10S",
+    String(tenSeconds),
+    "X-MBX-ORDER-COUNT-1D",
+    String(day),
+  ];
 }

@@ -5,11 +5,16 @@ import { promisify } from "node:util";
 const writeBytes = promisify(write);
 const flushToDisk = promisify(fdatasync);
 
+/** Bytes, not text: strings that wait for the disk would be copied again and again by the garbage collector. */
 interface Batch {
   readonly descriptor: number;
-  lines: string;
+  bytes: Buffer;
+  length: number;
   readonly waiting: (() => void)[];
 }
+
+const FIRST_CAPACITY = 1 << 16;
+const MOST_BYTES_OF_A_CHARACTER = 3;
 
 /** Where commands are written down before anybody hears what became of them. */
 export interface CommandLog {
@@ -36,6 +41,8 @@ export class GroupCommit implements CommandLog {
   #descriptor: number;
   #next: Batch | undefined = undefined;
   readonly #full: Batch[] = [];
+  /** Bytes of a batch that is done, for the next one. */
+  #spare: Buffer = NOTHING;
   #isFlushing = false;
   #hasFailed = false;
 
@@ -46,7 +53,11 @@ export class GroupCommit implements CommandLog {
 
   append(line: string): void {
     const batch = this.#batch();
-    batch.lines += `${line}\n`;
+    const needed = batch.length + line.length * MOST_BYTES_OF_A_CHARACTER + 1;
+    if (needed > batch.bytes.length) batch.bytes = grown(batch, needed);
+    batch.length += batch.bytes.write(line, batch.length);
+    batch.bytes[batch.length] = NEWLINE;
+    batch.length += 1;
   }
 
   whenDurable(run: () => void): void {
@@ -61,7 +72,7 @@ export class GroupCommit implements CommandLog {
     if (this.#next) this.#full.push(this.#next);
     this.#next = undefined;
     this.#descriptor = openSync(file, "a");
-    this.#full.push({ descriptor: old, lines: "", waiting: [() => closeSync(old)] });
+    this.#full.push({ descriptor: old, bytes: NOTHING, length: 0, waiting: [() => closeSync(old)] });
     this.#begin();
   }
 
@@ -75,7 +86,8 @@ export class GroupCommit implements CommandLog {
 
   #batch(): Batch {
     if (this.#next) return this.#next;
-    this.#next = { descriptor: this.#descriptor, lines: "", waiting: [] };
+    this.#next = { descriptor: this.#descriptor, bytes: this.#spare, length: 0, waiting: [] };
+    this.#spare = NOTHING;
     this.#begin();
     return this.#next;
   }
@@ -90,8 +102,9 @@ export class GroupCommit implements CommandLog {
   async #flushAll(): Promise<void> {
     try {
       for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
-        await writeAll(batch.descriptor, Buffer.from(batch.lines));
+        await writeAll(batch.descriptor, batch.bytes.subarray(0, batch.length));
         if (this.#hasFailed) return;
+        if (batch.bytes.length > this.#spare.length) this.#spare = batch.bytes;
         for (const run of batch.waiting) run();
       }
     } catch (error) {
@@ -106,6 +119,15 @@ export class GroupCommit implements CommandLog {
     if (batch === undefined) this.#isFlushing = false;
     return batch;
   }
+}
+
+const NOTHING = Buffer.alloc(0);
+const NEWLINE = 10;
+
+function grown({ bytes, length }: Batch, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(FIRST_CAPACITY, 2 * bytes.length, needed));
+  bytes.copy(larger, 0, 0, length);
+  return larger;
 }
 
 async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {

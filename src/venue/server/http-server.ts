@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { FastifyInstance } from "fastify";
 import fastify from "fastify";
 import { tooLarge } from "./api-error.ts";
-import type { Call, Gateway, Outlet } from "./gateway.ts";
+import type { Call, Gateway, Headers, Outlet } from "./gateway.ts";
 import type { Route } from "./route.ts";
 
 const MOST_BODY_BYTES = 16_384;
@@ -17,7 +17,7 @@ export function createHttpServer(gateway: Gateway, routes: readonly Route[]): Fa
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: false },
     serverFactory: (handler): Server =>
-      createServer({ keepAlive: true, noDelay: true }, (request, response) => {
+      createServer(SOCKETS, (request, response) => {
         if (isOrder(request.url)) readOrder(gateway, request, response);
         else handler(request, response);
       }),
@@ -55,6 +55,9 @@ export function createHttpServer(gateway: Gateway, routes: readonly Route[]): Fa
   return app;
 }
 
+/** Idle connections live long: a request that meets their end has an unknown outcome. */
+const SOCKETS = { keepAlive: true, noDelay: true, keepAliveTimeout: 75_000 };
+
 const JSON_TYPE = "application/json;charset=UTF-8";
 
 function isOrder(url: string | undefined): boolean {
@@ -74,7 +77,7 @@ function readOrder(gateway: Gateway, request: IncomingMessage, response: ServerR
   request.on("end", () => {
     if (size > MOST_BODY_BYTES) {
       const { status, body } = tooLarge();
-      return outlet.answer(status, body, {});
+      return outlet.answer(status, Buffer.from(body), []);
     }
     const [only] = chunks;
     const body = chunks.length === 1 && only ? only : Buffer.concat(chunks);
@@ -105,13 +108,15 @@ class HttpOutlet implements Outlet {
     this.#response = response;
   }
 
-  answer(status: number, body: string, headers: Readonly<Record<string, string>>): void {
+  answer(status: number, body: Buffer, headers: Headers): void {
     if (this.#response.destroyed) return;
-    this.#response.writeHead(status, {
-      "Content-Type": JSON_TYPE,
-      "Content-Length": Buffer.byteLength(body),
+    this.#response.writeHead(status, [
+      "Content-Type",
+      JSON_TYPE,
+      "Content-Length",
+      String(body.length),
       ...headers,
-    });
+    ]);
     this.#response.end(body);
   }
 
@@ -120,12 +125,12 @@ class HttpOutlet implements Outlet {
     this.#response.end(HTML);
   }
 
-  breakOff(body: string): void {
+  breakOff(body: Buffer): void {
     this.#response.writeHead(200, {
       "Content-Type": JSON_TYPE,
-      "Content-Length": Buffer.byteLength(body),
+      "Content-Length": body.length,
     });
-    const half = body.slice(0, Math.max(1, body.length >> 1));
+    const half = body.subarray(0, Math.max(1, body.length >> 1));
     this.#response.write(half, () => this.#response.socket?.resetAndDestroy());
   }
 

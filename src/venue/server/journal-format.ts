@@ -29,7 +29,9 @@ export interface CancelLine {
   readonly key: string;
   readonly symbol: string;
   /** The exchange's number of the order to cancel. */
-  readonly order: string;
+  readonly cancels: string;
+  /** The client's name for the cancel itself. */
+  readonly id: string;
   readonly validUntil: Instant;
 }
 
@@ -100,7 +102,14 @@ export function effectsOf(
   events: readonly VenueEvent[],
   isCustomer: (account: string) => boolean,
 ): Pick<CommandEffects, "changes" | "fills"> {
-  if (events.length === 0) return NO_EFFECTS;
+  const [first] = events;
+  if (first === undefined) return NO_EFFECTS;
+  if (events.length === 1 && first.kind === "order") {
+    const { exchangeOrderId, status, executed } = first.order;
+    return isCustomer(first.account)
+      ? { changes: [[exchangeOrderId, status, executed]], fills: [] }
+      : NO_EFFECTS;
+  }
   const changes = new Map<string, OrderChange>();
   const fills: FillChange[] = [];
   for (const event of events) {

@@ -47,8 +47,8 @@ export class KeyTable {
 
   /** Throws the refusal where the key is unknown, may not do this, or not from `ip`. */
   find(key: string | undefined, permission: Permission, ip: string): ApiKey {
-    if (key === undefined || !/^[A-Za-z0-9_-]{4,128}$/.test(key)) throw badKeyFormat();
-    const found = this.#keys.get(key);
+    const found = key === undefined ? undefined : this.#keys.get(key);
+    if (!found && (key === undefined || !/^[A-Za-z0-9_-]{4,128}$/.test(key))) throw badKeyFormat();
     if (!found || !found.permissions.has(permission) || found.allowedIps?.has(ip) === false) throw badKey();
     return found;
   }

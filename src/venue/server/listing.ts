@@ -20,7 +20,7 @@ export interface Listing {
   readonly stream: string;
   readonly symbol: string;
   readonly instrument: Instrument;
-  readonly filters: Filters;
+  readonly filters: Required<Filters>;
   /** The tick and the lot in units of 1e-8. */
   readonly tick: number;
   readonly lot: number;
@@ -42,11 +42,11 @@ export function listingOf({ instrument, filters }: VenueSymbol): Listing {
 }
 
 export function priceText({ tick }: Listing, price: PriceTicks): string {
-  return unitsText(price * tick);
+  return productText(price, tick);
 }
 
 export function quantityText({ lot }: Listing, quantity: QuantityLots): string {
-  return unitsText(quantity * lot);
+  return productText(quantity, lot);
 }
 
 /** What is finer than eight decimals is cut off; the venue itself never makes any. */
@@ -57,32 +57,45 @@ export function moneyText(amount: Money): string {
   return `${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`;
 }
 
+function productText(count: number, size: number): string {
+  const units = count * size;
+  return Number.isSafeInteger(units)
+    ? unitsText(units)
+    : moneyText((BigInt(count) * BigInt(size) * STEP) as Money);
+}
+
+/** Of units of 1e-8, a safe integer. */
 function unitsText(units: number): string {
-  if (!Number.isSafeInteger(units)) return moneyText((BigInt(units) * STEP) as Money);
   const whole = Math.floor(units / UNITS);
   return `${whole}.${String(units - whole * UNITS).padStart(DECIMALS, "0")}`;
 }
 
 /** Decimal text → ticks; throws the refusal of Binance's PRICE_FILTER. */
 export function readPrice(listing: Listing, text: string): PriceTicks {
-  const ticks = readUnits("price", text) / listing.tick;
-  if (!Number.isSafeInteger(ticks) || ticks <= 0) throw filterFailure("PRICE_FILTER");
+  const ticks = readCount("price", text, listing.tick);
+  if (ticks === undefined) throw filterFailure("PRICE_FILTER");
   return priceTicks(ticks);
 }
 
 /** Decimal text → lots; throws the refusal of Binance's LOT_SIZE. */
 export function readQuantity(listing: Listing, text: string, name = "quantity"): QuantityLots {
-  const lots = readUnits(name, text) / listing.lot;
-  if (!Number.isSafeInteger(lots) || lots <= 0) throw filterFailure("LOT_SIZE");
+  const lots = readCount(name, text, listing.lot);
+  if (lots === undefined) throw filterFailure("LOT_SIZE");
   return quantityLots(lots);
 }
 
-/** Units of 1e-8; infinity where they are more than a number can hold exactly. */
-function readUnits(name: string, text: string): number {
+/** How many times `size`, in units of 1e-8, the text is; undefined unless a whole number above 0 that is safe. */
+function readCount(name: string, text: string, size: number): number | undefined {
   const match = /^(\d{1,20})(?:\.(\d{1,20}))?$/.exec(text);
   if (!match) throw illegalCharacters(name, DECIMAL_RANGE);
   const fraction = match[2] ?? "";
   if (/[1-9]/.test(fraction.slice(DECIMALS))) throw tooPrecise(name);
-  const units = Number((match[1] ?? "0") + fraction.slice(0, DECIMALS).padEnd(DECIMALS, "0"));
-  return Number.isSafeInteger(units) ? units : Number.POSITIVE_INFINITY;
+  const digits = (match[1] ?? "0") + fraction.slice(0, DECIMALS).padEnd(DECIMALS, "0");
+  const units = Number(digits);
+  const count = Number.isSafeInteger(units) ? units / size : quotient(BigInt(digits), BigInt(size));
+  return Number.isSafeInteger(count) && count > 0 ? count : undefined;
+}
+
+function quotient(units: bigint, size: bigint): number {
+  return units % size === 0n ? Number(units / size) : Number.NaN;
 }

@@ -1,5 +1,4 @@
 /** What anybody may ask: time, rules, prices, books, trades and candles. */
-import type { Money, PriceTicks } from "../../domain/amounts.ts";
 import { notional } from "../../domain/instrument.ts";
 import { badInterval, badSymbol } from "./api-error.ts";
 import { bookView } from "./book-view.ts";
@@ -131,16 +130,11 @@ function describeLimits({ weightPerMinute, ordersPer10Seconds, ordersPerDay }: L
   ];
 }
 
-const MOST_LOTS = 90_000_000_000_000;
-const MOST_TICKS = 1_000_000_000;
-
 function describeSymbol(listing: Listing): object {
   const { id, instrument, filters } = listing;
-  const { base, quote, minQuantity, minNotional, tickSize, lotSize } = instrument;
-  const least = Math.max(minQuantity, filters.minQuantity ?? 0) as typeof minQuantity;
-  const most = (filters.maxQuantity ?? Math.floor(MOST_LOTS / listing.lot)) as typeof minQuantity;
-  const notionalLimit = (filters.minNotional ?? 0n) > minNotional ? filters.minNotional : minNotional;
-  const lots = { minQty: quantityText(listing, least), maxQty: quantityText(listing, most) };
+  const { base, quote, tickSize, lotSize } = instrument;
+  const { minPrice, maxPrice, minQuantity, maxQuantity, minNotional, maxNotional } = filters;
+  const lots = { minQty: quantityText(listing, minQuantity), maxQty: quantityText(listing, maxQuantity) };
   return {
     symbol: id,
     status: "TRADING",
@@ -165,21 +159,21 @@ function describeSymbol(listing: Listing): object {
     filters: [
       {
         filterType: "PRICE_FILTER",
-        minPrice: priceText(listing, filters.minPrice ?? (1 as PriceTicks)),
-        maxPrice: priceText(listing, filters.maxPrice ?? (MOST_TICKS as PriceTicks)),
+        minPrice: priceText(listing, minPrice),
+        maxPrice: priceText(listing, maxPrice),
         tickSize: moneyText(tickSize),
       },
       { filterType: "LOT_SIZE", ...lots, stepSize: moneyText(lotSize) },
       { filterType: "MARKET_LOT_SIZE", ...lots, stepSize: moneyText(lotSize) },
       {
         filterType: "NOTIONAL",
-        minNotional: moneyText(notionalLimit as Money),
+        minNotional: moneyText(minNotional),
         applyMinToMarket: true,
-        maxNotional: filters.maxNotional === undefined ? "9000000.00000000" : moneyText(filters.maxNotional),
-        applyMaxToMarket: filters.maxNotional !== undefined,
+        maxNotional: moneyText(maxNotional),
+        applyMaxToMarket: true,
         avgPriceMins: 0,
       },
-      { filterType: "MAX_NUM_ORDERS", maxNumOrders: filters.maxOpenOrders ?? 100_000 },
+      { filterType: "MAX_NUM_ORDERS", maxNumOrders: filters.maxOpenOrders },
     ],
     permissions: [],
     permissionSets: [["SPOT"]],

@@ -24,7 +24,8 @@ export type PriceSource =
 
 export interface VenueSymbol {
   readonly instrument: Instrument;
-  readonly filters: Filters;
+  /** All of them: the venue shows each, and what it shows it keeps. */
+  readonly filters: Required<Filters>;
   /** Whether a price that only reaches a limit fills it. */
   readonly fill: FillRule;
   readonly source: PriceSource;

@@ -224,7 +224,7 @@ function cancelOne(
   const { account } = key;
   const { symbol } = listing;
   const { effects, command } = floor.world.cancel(
-    { account, key: key.key, symbol, order: exchangeOrderId, validUntil },
+    { account, key: key.key, symbol, cancels: exchangeOrderId, id: cancelId, validUntil },
     now,
   );
   if (effects.outcome === "expired") throw outsideWindow();

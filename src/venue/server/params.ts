@@ -16,17 +16,22 @@ export const NO_PARAMS: Params = new Map();
 /** Adds what `text` holds to `into`; a name that is there already keeps its value if it came from another text. */
 export function parseParams(text: string, into = new Map<string, string>()): Map<string, string> {
   const earlier = into.size === 0 ? undefined : new Set(into.keys());
+  const isPlain = !text.includes("%") && !text.includes("+");
+  const read = (from: number, to: number): string => {
+    const part = text.slice(from, to);
+    return isPlain ? part : decode(part);
+  };
   for (let start = 0; start < text.length; ) {
     let end = text.indexOf("&", start);
     if (end < 0) end = text.length;
     if (end > start) {
       const equals = text.indexOf("=", start);
       const split = equals < 0 || equals > end ? end : equals;
-      const name = decode(text.slice(start, split));
+      const name = read(start, split);
       if (earlier?.has(name) !== true) {
         if (into.has(name)) throw duplicateParameter();
         if (into.size === MOST_PARAMETERS) throw duplicateParameter();
-        into.set(name, decode(text.slice(split + 1, end)));
+        into.set(name, read(split + 1, end));
       }
     }
     start = end + 1;
@@ -35,7 +40,6 @@ export function parseParams(text: string, into = new Map<string, string>()): Map
 }
 
 function decode(text: string): string {
-  if (!text.includes("%") && !text.includes("+")) return text;
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {

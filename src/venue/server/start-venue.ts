@@ -18,6 +18,7 @@ import { marketRoutes } from "./market-routes.ts";
 import type { VenueServerOptions } from "./options.ts";
 import { OrderNotes } from "./order-notes.ts";
 import { orderRoutes } from "./order-routes.ts";
+import { PastAnswers } from "./past-answers.ts";
 import { RateLimits } from "./rate-limits.ts";
 import type { Floor } from "./route.ts";
 import { Streams } from "./streams.ts";
@@ -58,8 +59,10 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
     },
   };
   let publish: Streams["publish"] = () => undefined;
+  const past = new PastAnswers(world, options.accounts, symbols);
   world.listen((happening) => {
     floor.notes.note(happening);
+    past.note(happening);
     publish(happening, floor.data.note(happening));
   });
 
@@ -77,6 +80,10 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
     }) ?? FORGETFUL;
   const snapshot = async (): Promise<void> =>
     store?.takeSnapshot({ world: world.state(), data: floor.data.state(), notes: floor.notes.state() });
+  takeSnapshots(world, options.snapshotEvery, () => {
+    // What could not be written now is written next time: the journal has all of it.
+    snapshot().catch((error: unknown) => log.error({ error }, "venue.snapshot_failed"));
+  });
   world.writeTo(commands);
 
   const clock = { offsetMs: 0 };
@@ -87,7 +94,6 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
   const keys = new KeyTable(options.keys);
   const routes = [...orderRoutes(floor), ...accountRoutes(floor), ...marketRoutes(floor)];
   const { refuseReplays } = options;
-  const past = (): Floor["world"]["reads"] => world.reads;
   const gateway = new Gateway({ floor, routes, keys, faults, commands, now, past, refuseReplays, log });
   const app = createHttpServer(gateway, routes);
   const streams = new Streams({ server: app.server, floor, keys, faults, gateway, commands, now, log });
@@ -97,7 +103,19 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
     pointsOf: (symbol) => world.points(symbol),
     advance: (symbol, price) => void world.advance(symbol, price, now()),
   });
-  const admin = createAdmin({ floor, gateway, faults, streams, driver, commands, now, clock, snapshot });
+  const admin = createAdmin({
+    floor,
+    accounts: new Set(options.accounts.map(({ name }) => name)),
+    gateway,
+    faults,
+    streams,
+    driver,
+    commands,
+    now,
+    clock,
+    past,
+    snapshot,
+  });
   const close = async (): Promise<void> => {
     driver.stop();
     streams.close();
@@ -125,6 +143,17 @@ async function recover(folder: string, options: VenueServerOptions, floor: Floor
     repeat: (line) => floor.world.repeat(line),
   });
   return store;
+}
+
+/** Calls `take` once in `every` commands, after the command. */
+function takeSnapshots(world: VenueWorld, every: number, take: () => void): void {
+  let count = 0;
+  world.listen(() => {
+    count += 1;
+    if (count < every) return;
+    count = 0;
+    setImmediate(take);
+  });
 }
 
 /** What a venue does before anybody comes: prices for new symbols, money for new accounts. */

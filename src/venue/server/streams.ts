@@ -28,6 +28,8 @@ export interface StreamsOptions {
 }
 
 const MOST_MESSAGE_BYTES = 65_536;
+/** Binance asks each 20 s and gives a minute for the answer. */
+const PING_MS = 60_000;
 const USER_PATH = /^\/ws-api\/v3\/?$/;
 const MARKET_PATH = /^\/(stream|ws)(\/|$)/;
 
@@ -40,11 +42,15 @@ export class Streams {
   readonly #options: StreamsOptions;
   readonly #market: MarketStreams;
   readonly #user: UserStreams;
+  readonly #heartbeat: NodeJS.Timeout;
+  /** Who has not answered the last ping. */
+  readonly #silent = new Set<WebSocket>();
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#market = new MarketStreams(options.floor, options.now);
+    this.#market = new MarketStreams(options.floor, options.now, (run) => options.commands.whenDurable(run));
     this.#user = new UserStreams(options.floor, options.keys, options.now);
+    this.#heartbeat = setInterval(() => this.#ping(), PING_MS);
     options.server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
@@ -70,9 +76,22 @@ export class Streams {
   }
 
   close(): void {
+    clearInterval(this.#heartbeat);
     this.#market.close();
     this.disconnectAll();
     this.#sockets.close();
+  }
+
+  /** A connection whose peer is gone is noticed by nothing else. */
+  #ping(): void {
+    for (const client of this.#sockets.clients) {
+      if (this.#silent.has(client)) {
+        client.terminate();
+      } else {
+        this.#silent.add(client);
+        client.ping();
+      }
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -92,6 +111,8 @@ export class Streams {
   #accept(client: WebSocket, request: IncomingMessage, isUser: boolean): void {
     const { faults, log } = this.#options;
     const connection = new StreamConnection(client, isUser ? "user" : "market", faults);
+    client.on("pong", () => this.#silent.delete(client));
+    client.on("close", () => this.#silent.delete(client));
     client.on("error", (error) => log.debug({ error }, "venue.stream_failed"));
     const ip = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
     if (isUser) this.#user.accept(client, connection, ip);

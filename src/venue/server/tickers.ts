@@ -2,7 +2,7 @@
 import type { Money, PriceTicks } from "../../domain/amounts.ts";
 import { ZERO_LOTS, ZERO_MONEY } from "../../domain/amounts.ts";
 import type { Instant } from "../../domain/ids.ts";
-import type { PriceLevel } from "../matching/market.ts";
+import type { PriceLevel } from "./book-view.ts";
 import { bookView } from "./book-view.ts";
 import type { Kline } from "./klines.ts";
 import { klinesOf } from "./klines.ts";

@@ -6,6 +6,7 @@ import type { Instant } from "../../domain/ids.ts";
 import { notional } from "../../domain/instrument.ts";
 import type { OrderView } from "../matching/order-history.ts";
 import { ApiError, invalidJson, mandatory } from "./api-error.ts";
+import type { CommandLine } from "./journal-format.ts";
 import type { KeyTable } from "./key-table.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
@@ -102,7 +103,7 @@ export class UserStreams {
       }
       const messages = byAccount.get(event.account) ?? [];
       byAccount.set(event.account, messages);
-      messages.push(this.#reportText(listing, event.order, execution, command.time));
+      messages.push(this.#reportText(listing, event.order, execution, command));
       execution = undefined;
     }
     if (byAccount.size === 0) return undefined;
@@ -138,7 +139,13 @@ export class UserStreams {
     }
   }
 
-  #reportText(listing: Listing, order: OrderView, execution: Execution | undefined, at: Instant): string {
+  #reportText(
+    listing: Listing,
+    order: OrderView,
+    execution: Execution | undefined,
+    command: CommandLine,
+  ): string {
+    const at = command.time;
     const { exchangeOrderId, quantity, executed, quote, type, side, createdAt, status, id } = order;
     const timeInForce = this.#floor.notes.timeInForce(exchangeOrderId);
     const kind = execution
@@ -158,8 +165,11 @@ export class UserStreams {
           value: moneyText(notional(listing.instrument, execution.price, execution.quantity)),
         }
       : { quantity: ZERO_TEXT, price: ZERO_TEXT, fee: "0", feeAsset: "null", id: "-1", value: ZERO_TEXT };
+    // Of a cancelled order the first id is the cancel's, and the second one its own.
+    const isCancel = command.kind === "cancel" && command.cancels === exchangeOrderId;
+    const ids = isCancel ? `"c":"${command.id}","C":"${id ?? ""}"` : `"c":"${id ?? ""}","C":""`;
     // The core tells of a new order first with all of it open, then of its fills.
-    return `{"e":"executionReport","E":${at},"s":"${listing.id}","c":"${id ?? ""}","S":"${side === "buy" ? "BUY" : "SELL"}","o":"${TYPE_NAMES[type]}","f":"${timeInForce}","q":"${quantityText(listing, quantity)}","p":"${limitText(listing, order)}","P":"${ZERO_TEXT}","F":"${ZERO_TEXT}","g":-1,"C":"","x":"${kind}","X":"${statusName(order, timeInForce)}","r":"NONE","i":${exchangeOrderId},"l":"${last.quantity}","z":"${quantityText(listing, executed)}","L":"${last.price}","n":"${last.fee}","N":${last.feeAsset},"T":${at},"t":${last.id},"I":${exchangeOrderId},"w":${status === "open"},"m":${execution?.liquidity === "maker"},"M":${execution !== undefined},"O":${createdAt},"Z":"${moneyText(quote)}","Y":"${last.value}","Q":"${ZERO_TEXT}","W":${createdAt},"V":"EXPIRE_MAKER"}`;
+    return `{"e":"executionReport","E":${at},"s":"${listing.id}",${ids},"S":"${side === "buy" ? "BUY" : "SELL"}","o":"${TYPE_NAMES[type]}","f":"${timeInForce}","q":"${quantityText(listing, quantity)}","p":"${limitText(listing, order)}","P":"${ZERO_TEXT}","F":"${ZERO_TEXT}","g":-1,"x":"${kind}","X":"${statusName(order, timeInForce)}","r":"NONE","i":${exchangeOrderId},"l":"${last.quantity}","z":"${quantityText(listing, executed)}","L":"${last.price}","n":"${last.fee}","N":${last.feeAsset},"T":${at},"t":${last.id},"I":${exchangeOrderId},"w":${status === "open"},"m":${execution?.liquidity === "maker"},"M":${execution !== undefined},"O":${createdAt},"Z":"${moneyText(quote)}","Y":"${last.value}","Q":"${ZERO_TEXT}","W":${createdAt},"V":"EXPIRE_MAKER"}`;
   }
 
   #balancesText(account: string, assets: ReadonlySet<string>, at: Instant): string {

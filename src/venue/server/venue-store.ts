@@ -1,16 +1,19 @@
 /** A venue's folder: its description, the segments of its journal, and the snapshots between them. */
-import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { statSync, truncateSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { QuantmeshError } from "../../domain/errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { JournalLine } from "./journal-format.ts";
 import { FORMAT, segmentHeader } from "./journal-format.ts";
+import { segmentFile, segmentNumbers } from "./segment-files.ts";
 import type { VenueSnapshot } from "./snapshot-format.ts";
 import { parseSnapshot, snapshotLines } from "./snapshot-format.ts";
 
+/** The journal is kept whole, because it is the audit; of snapshots the newest, and one to fall back on. */
+const KEPT_SNAPSHOTS = 2;
 const LINES_AT_ONCE = 10_000;
 
 export interface Recovery {
@@ -50,24 +53,25 @@ export class VenueStore {
 
   /** Hands everything that was done to `recovery`, oldest first, starting from the newest snapshot. */
   async recover(recovery: Recovery): Promise<void> {
-    const snapshots = this.#numbers("snapshot");
+    const snapshots = segmentNumbers(this.#folder, "snapshot");
     const newest = snapshots[snapshots.length - 1];
     if (newest !== undefined) {
-      const file = this.#file("snapshot", newest);
+      const file = segmentFile(this.#folder, "snapshot", newest);
       const lines: string[] = [];
       for await (const line of createInterface({ input: createReadStream(file) })) lines.push(line);
       recovery.restore(parseSnapshot(file, lines));
     }
-    const segments = this.#numbers("journal").filter((segment) => segment >= (newest ?? 1));
+    const segments = segmentNumbers(this.#folder, "journal").filter((segment) => segment >= (newest ?? 1));
     for (const segment of segments) {
-      for await (const line of readSegment(this.#file("journal", segment), segment)) recovery.repeat(line);
+      for await (const line of readSegment(segmentFile(this.#folder, "journal", segment), segment))
+        recovery.repeat(line);
     }
     this.#segment = segments[segments.length - 1] ?? newest ?? 1;
   }
 
   /** Goes on writing where `recover` ended. */
   write(onFailure: (error: unknown) => void): GroupCommit {
-    const file = this.#file("journal", this.#segment);
+    const file = segmentFile(this.#folder, "journal", this.#segment);
     const isNew = !existsSync(file) || statSync(file).size === 0;
     this.#log = new GroupCommit(file, onFailure);
     if (isNew) this.#log.append(segmentHeader(this.#segment));
@@ -80,19 +84,13 @@ export class VenueStore {
     if (!log) return;
     const lines = [...snapshotLines(snapshot)];
     this.#segment += 1;
-    const file = this.#file("snapshot", this.#segment);
-    log.switchTo(this.#file("journal", this.#segment));
+    const file = segmentFile(this.#folder, "snapshot", this.#segment);
+    log.switchTo(segmentFile(this.#folder, "journal", this.#segment));
     log.append(segmentHeader(this.#segment));
     await new Promise<void>((done) => log.whenDurable(done));
     await writeDurably(file, lines);
-  }
-
-  #file(kind: "journal" | "snapshot", segment: number): string {
-    return join(this.#folder, `${kind}-${String(segment).padStart(6, "0")}.jsonl`);
-  }
-
-  #numbers(kind: "journal" | "snapshot"): readonly number[] {
-    return segmentNumbers(this.#folder, kind);
+    const old = segmentNumbers(this.#folder, "snapshot").slice(0, -KEPT_SNAPSHOTS);
+    await Promise.all(old.map(async (segment) => rm(segmentFile(this.#folder, "snapshot", segment))));
   }
 }
 
@@ -115,15 +113,6 @@ async function writeDurably(file: string, lines: readonly string[]): Promise<voi
   } finally {
     await folder.close();
   }
-}
-
-/** The numbers of a folder's files of one kind, ascending. */
-export function segmentNumbers(folder: string, kind: "journal" | "snapshot"): readonly number[] {
-  const pattern = new RegExp(`^${kind}-(\\d{6})\\.jsonl$`);
-  return readdirSync(folder)
-    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
 }
 
 /** The commands of one segment; what follows the last whole line was never answered and is cut off. */

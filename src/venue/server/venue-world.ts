@@ -46,11 +46,11 @@ export type VenueReads = Pick<
   Venue,
   | "balances"
   | "bestPrice"
+  | "depth"
   | "fillsAfter"
   | "findByClientId"
   | "findByExchangeId"
   | "instrument"
-  | "levels"
   | "openOrders"
   | "ordersSince"
   | "price"
@@ -226,8 +226,8 @@ export class VenueWorld {
         return { outcome: "accepted", order: result.exchangeOrderId };
       }
       case "cancel": {
-        const { account, symbol, order, validUntil, time } = command;
-        const result = this.#venue.cancel({ account, symbol, exchangeOrderId: order, validUntil }, time);
+        const { account, symbol, cancels, validUntil, time } = command;
+        const result = this.#venue.cancel({ account, symbol, exchangeOrderId: cancels, validUntil }, time);
         return { outcome: result.kind };
       }
       case "move":
@@ -273,8 +273,17 @@ function lineText(command: CommandLine, effects: CommandEffects): string {
   if (command.kind !== "place") return JSON.stringify({ ...command, ...effects });
   const { time, account, key, symbol, id, side, type, price, quantity, timeInForce, validUntil } = command;
   const { outcome, order, changes, fills } = effects;
-  // Ids are letters and digits; names that are not are quoted by the config.
-  return `{"kind":"place","time":${time},"account":${JSON.stringify(account)},"key":${JSON.stringify(key)},"symbol":"${symbol}","id":"${id}","side":"${side}","type":"${type}","price":${price},"quantity":${quantity},"timeInForce":"${timeInForce}","validUntil":${validUntil},"outcome":"${outcome}"${order === undefined ? "" : `,"order":"${order}"`},"changes":${changesText(changes)},"fills":${fills.length === 0 ? "[]" : JSON.stringify(fills)}}`;
+  // Client ids and symbols are letters, digits and signs that JSON leaves alone; names may be anything.
+  return `{"kind":"place","time":${time},"account":${quoted(account)},"key":${quoted(key)},"symbol":"${symbol}","id":"${id}","side":"${side}","type":"${type}","price":${price},"quantity":${quantity},"timeInForce":"${timeInForce}","validUntil":${validUntil},"outcome":"${outcome}"${order === undefined ? "" : `,"order":"${order}"`},"changes":${changesText(changes)},"fills":${fills.length === 0 ? "[]" : JSON.stringify(fills)}}`;
+}
+
+const QUOTED = new Map<string, string>();
+
+/** JSON of a name of the config: there are few of them. */
+function quoted(name: string): string {
+  let text = QUOTED.get(name);
+  if (text === undefined) QUOTED.set(name, (text = JSON.stringify(name)));
+  return text;
 }
 
 function changesText(changes: CommandEffects["changes"]): string {

@@ -1,4 +1,5 @@
 /** What the private database servers have in common: databases of a test's own, and their addresses. */
+import { readFileSync, readdirSync } from "node:fs";
 import type { PrivateServer } from "./private-server.ts";
 
 export interface DatabaseServerOptions {
@@ -27,15 +28,21 @@ interface Administration {
   readonly create: (name: string) => Promise<void>;
   readonly drop: (name: string) => Promise<void>;
   readonly run: (statements: readonly string[], database: string | undefined) => Promise<void>;
+  readonly beforeCrash?: () => Promise<void>;
 }
 
 export function databaseServer(
   server: PrivateServer,
   scheme: "postgres" | "mysql",
   admin: Login,
-  { create, drop, run }: Administration,
+  { create, drop, run, beforeCrash = () => Promise.resolve() }: Administration,
 ): DatabaseServer {
   let made = 0;
+  // PostgreSQL has a process for each connection, which would go on without the first.
+  const signalAll = (name: NodeJS.Signals): void => {
+    for (const pid of childrenOf(server.pid)) process.kill(pid, name);
+    server.signal(name);
+  };
   const dsn = (database: string, { user, password }: Login = admin): string =>
     `${scheme}://${user}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
   const nameOf = (address: string): string => new URL(address).pathname.slice(1);
@@ -45,9 +52,17 @@ export function databaseServer(
     get pid() {
       return server.pid;
     },
-    signal: (name) => server.signal(name),
-    crash: () => server.crash(),
-    restart: () => server.restart(),
+    signal: (name) => signalAll(name),
+    crash: async () => {
+      await beforeCrash();
+      signalAll("SIGKILL");
+      await server.crash();
+    },
+    restart: async () => {
+      await beforeCrash();
+      signalAll("SIGKILL");
+      await server.restart();
+    },
     stop: () => server.stop(),
     dsn,
     createDatabase: async () => {
@@ -59,4 +74,22 @@ export function databaseServer(
     dropDatabase: async (address) => drop(nameOf(address)),
     run: (statements, address) => run(statements, address === undefined ? undefined : nameOf(address)),
   };
+}
+
+/** The processes that `parent` started and that still run. */
+function childrenOf(parent: number): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // pid (name) state parent …
+        const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+          .replace(/^.*\) /, "")
+          .split(" ");
+        return Number(fields[1]) === parent && fields[0] !== "Z";
+      } catch {
+        return false;
+      }
+    });
 }

@@ -1,12 +1,13 @@
 /** A private PostgreSQL server of a test's own. */
 import { execFile } from "node:child_process";
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import type { DatabaseServer, DatabaseServerOptions } from "./database-server.ts";
 import { databaseServer } from "./database-server.ts";
 import { findProgram, freePort, runAs, serverFolder, startServer } from "./private-server.ts";
+import { dataTemplate } from "./template.ts";
 
 const OWNER = "postgres";
 const ADMIN = { user: "postgres", password: "admin-secret" } as const;
@@ -14,9 +15,10 @@ const ADMIN = { user: "postgres", password: "admin-secret" } as const;
 /** Starts PostgreSQL on the loopback interface; each database that it makes belongs to the test that asked for it. */
 export async function startPostgres(options: DatabaseServerOptions = {}): Promise<DatabaseServer> {
   const command = findProgram("postgres") ?? "postgres";
+  const prepared = await template();
   const folder = serverFolder("postgres", OWNER);
   const data = join(folder, "data");
-  cpSync(await template(), data, { recursive: true, preserveTimestamps: true });
+  cpSync(prepared, data, { recursive: true, preserveTimestamps: true });
   await own(data);
   const port = await freePort();
   const settings = {
@@ -24,7 +26,6 @@ export async function startPostgres(options: DatabaseServerOptions = {}): Promis
     unix_socket_directories: "",
     max_connections: "60",
     fsync: options.isDurable ? "on" : "off",
-    synchronous_commit: options.isDurable ? "on" : "off",
     full_page_writes: options.isDurable ? "on" : "off",
     ...options.settings,
   };
@@ -66,17 +67,10 @@ async function admin(port: number, statements: readonly string[], database = "po
   }
 }
 
-let made: Promise<string> | undefined;
+/** To make one takes a second or more, to copy it a tenth of that. */
+const template = dataTemplate("postgres-template", OWNER, makeTemplate);
 
-/** An initialised data folder to copy: to make one takes a second, to copy it a tenth. */
-function template(): Promise<string> {
-  made ??= makeTemplate();
-  return made;
-}
-
-async function makeTemplate(): Promise<string> {
-  const folder = serverFolder("postgres-template", OWNER);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+async function makeTemplate(folder: string): Promise<string> {
   const secret = join(folder, "password");
   writeFileSync(secret, ADMIN.password);
   const data = join(folder, "data");

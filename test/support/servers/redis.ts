@@ -32,7 +32,8 @@ export async function aged({ port }: Pick<PrivateServer, "port">, ms: number): P
   try {
     const uptime = async (): Promise<number> =>
       Number(/uptime_in_seconds:(\d+)/.exec(await redis.info("server"))?.[1]);
-    while ((await uptime()) * 1000 < ms) await delay(25);
+    // Its uptime may be almost a second more than its age.
+    while ((await uptime()) * 1000 < ms + 1_000) await delay(25);
   } finally {
     redis.disconnect();
   }

@@ -51,10 +51,27 @@ describe("an answer of Binance", () => {
 
   it("tells how much of its limits is used", () => {
     expect(BINANCE.usedOf({ "X-Mbx-Used-Weight-1m": "17", "x-mbx-order-count-10s": "3" })).toEqual([
-      { limit: 0, used: 17 },
-      { limit: 1, used: 3 },
+      { counts: "weight", perMs: 60_000, used: 17 },
+      { counts: "orders", perMs: 10_000, used: 3 },
     ]);
     expect(BINANCE.usedOf({ "content-type": "text/html" })).toEqual([]);
+  });
+
+  it("tells what its limits are, where it is about the exchange", () => {
+    const rateLimits = [
+      { rateLimitType: "REQUEST_WEIGHT", interval: "MINUTE", intervalNum: 1, limit: 6_000 },
+      { rateLimitType: "ORDERS", interval: "SECOND", intervalNum: 10, limit: 100 },
+      { rateLimitType: "RAW_REQUESTS", interval: "MINUTE", intervalNum: 5, limit: 61_000 },
+      { rateLimitType: "ORDERS", interval: "FORTNIGHT", intervalNum: 1, limit: 5 },
+      null,
+    ];
+
+    expect(BINANCE.limitsIn({ rateLimits })).toEqual([
+      { counts: "weight", most: 6_000, perMs: 60_000 },
+      { counts: "orders", most: 100, perMs: 10_000 },
+    ]);
+    expect(BINANCE.limitsIn({ serverTime: 1 })).toBeUndefined();
+    expect(BINANCE.limitsIn("<html>")).toBeUndefined();
   });
 });
 

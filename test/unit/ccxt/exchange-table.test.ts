@@ -10,6 +10,7 @@ import {
   refusalOf,
   safetyClassOf,
 } from "../../../src/exchange/ccxt/exchange-table.ts";
+import { parseConfig } from "../../../src/config/load-config.ts";
 import { botCode } from "../../../src/domain/ids.ts";
 import type { Generation, SlotNumber } from "../../../src/domain/ids.ts";
 import { encodeClientOrderId } from "../../../src/strategy/client-order-id.ts";
@@ -36,6 +37,14 @@ describe("the exchange table", () => {
 
     expect(rows[0]).toEqual(Object.keys(EXCHANGE_COLUMNS));
     expect(rows.slice(1)).toEqual(expected);
+  });
+
+  it("stands beside an example of a config that loads", () => {
+    const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(readFileSync("docs/exchanges.md", "utf8")) ?? [];
+    const trading =
+      "trading: { symbols: [{ symbol: BTC/USDT, lower: 1, upper: 2, grids: 1, investment: 9 }] }";
+
+    expect(parseConfig(`${example}${trading}`, "c").config.exchanges.binance?.mode).toBe("live");
   });
 
   it("knows the length of our client ids", () => {

@@ -105,7 +105,7 @@ describe("an answer of Binance", () => {
       isSandbox: false,
       urls: undefined,
       now: () => 0,
-      noteHeaders: () => undefined,
+      noteAnswer: () => undefined,
     })) as Parsing;
     ccxt.options["crossMarginPairsData"] = [];
     ccxt.options["isolatedMarginPairsData"] = [];

@@ -94,6 +94,7 @@ describe("a wrong config", () => {
       "app.current_exchange",
       'exchange "okx" has no section under exchanges',
     ],
+    ["database: { type: oracle }", "database.type", 'must be sqlite or postgres or mysql, not "oracle"'],
     ["distributed_lock: { redis: { addr: localhost } }", "distributed_lock.redis.addr", "must be host:port"],
     [
       "notifications: { enabled: true }",

@@ -98,7 +98,7 @@ describe("the keys of the Go project", () => {
   it.each([
     ["system.timezone", "Asia/Shanghai", "all times are in UTC"],
     ["metrics.collect_interval", "10", "metrics are always collected, see web", "metrics"],
-    ["database.max_open_conns", "100", "SQLite has no connection pool"],
+    ["database.log_level", "error", "the database has no log of its own; see system.log_level"],
     [
       "trading.cleanup_batch_size",
       "10",

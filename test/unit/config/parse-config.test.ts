@@ -63,7 +63,14 @@ describe("parseConfig", () => {
           },
         ],
       },
-      database: { spool_capacity: 100_000, type: "sqlite", dsn: "./data/quantmesh.db" },
+      database: {
+        type: "sqlite",
+        dsn: "./data/quantmesh.db",
+        max_open_conns: 10,
+        max_idle_conns: 10,
+        conn_max_lifetime: 3600,
+        spool_capacity: 100_000,
+      },
       distributed_lock: {
         enabled: true,
         type: "memory",

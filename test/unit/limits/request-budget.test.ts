@@ -9,6 +9,7 @@ import { VirtualClock } from "../../../src/exchange/sim/virtual-clock.ts";
 import { scaled } from "../../support/scale.ts";
 
 const MINUTE = 60_000;
+const used = (count: number) => ({ counts: "orders" as const, perMs: MINUTE, used: count });
 const ONE_ORDER = { weight: 1, orders: 1 };
 
 describe("a request budget", () => {
@@ -106,8 +107,8 @@ describe("a request budget", () => {
   it("counts what the exchange says that others have used", () => {
     const { budget } = open(10);
 
-    budget.noteUsed(0, 7);
-    budget.noteUsed(0, 3);
+    budget.noteUsed(used(7));
+    budget.noteUsed(used(3));
 
     expect(takeAll(budget, "exit")).toBe(3);
   });
@@ -115,7 +116,7 @@ describe("a request budget", () => {
   it("takes an equal share where others use the same limit without being known", () => {
     const { budget } = open(10, 3);
 
-    budget.noteUsed(0, 9);
+    budget.noteUsed(used(9));
 
     expect(takeAll(budget, "exit")).toBe(3);
   });

@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ClientOrderId, Instant } from "../../../src/domain/ids.ts";
 import type { VenueEvent } from "../../../src/venue/matching/commands.ts";
-import { AnswerHistory } from "../../../src/exchange/sim/answer-history.ts";
+import { AnswerHistory } from "../../../src/venue/market/answer-history.ts";
 import type { FaultOptions } from "../../../src/exchange/sim/faults.ts";
 import type { SimMarket } from "../../../src/exchange/sim/sim-exchange.ts";
+import { exchangeOrderOf } from "../../../src/exchange/sim/hints.ts";
 import { openSimExchange } from "../../../src/exchange/sim/sim-exchange.ts";
 import { VirtualClock } from "../../../src/exchange/sim/virtual-clock.ts";
 import { SYMBOL, cancel, place, replayOf, simOptions, swings } from "./sim-kit.ts";
@@ -115,7 +116,7 @@ describe("a stale query", () => {
 
 describe("the memory of past answers", () => {
   it("reaches back as far as it is asked to, and not much further", () => {
-    const history = new AnswerHistory([], 100);
+    const history = new AnswerHistory([], 100, exchangeOrderOf);
     for (let at = 0; at < 50_000; at += 1) {
       history.note(opening(at), at as Instant);
       const changed = history.changedSince(SYMBOL, (at - 100) as Instant);
@@ -125,14 +126,14 @@ describe("the memory of past answers", () => {
   });
 
   it("is bounded however much happens at once", () => {
-    const history = new AnswerHistory([], 1_000);
+    const history = new AnswerHistory([], 1_000, exchangeOrderOf);
     for (let order = 0; order < 50_000; order += 1) history.note(opening(order), 0 as Instant);
     expect(history.changedSince(SYMBOL, -1 as Instant).size).toBeLessThanOrEqual(10_000);
   });
 
   it("knows how an order was that rested before it began", () => {
     const { order } = opening(7);
-    const history = new AnswerHistory([order], 1_000);
+    const history = new AnswerHistory([order], 1_000, exchangeOrderOf);
     history.note({ ...opening(7), order: { ...order, status: "filled" } }, 5 as Instant);
 
     expect(history.changedSince(SYMBOL, 4 as Instant)).toEqual(new Map([["7", order]]));

@@ -1,35 +1,37 @@
 /** What the exchange's lists said a moment ago: enough of the past to answer as of then, and no more. */
 import type { Instant } from "../../domain/ids.ts";
-import type { VenueEvent } from "../../venue/matching/commands.ts";
-import type { ExchangeOrder } from "../exchange.ts";
-import { exchangeOrderOf } from "./hints.ts";
+import type { VenueEvent } from "../matching/commands.ts";
+import type { OrderView } from "../matching/order-history.ts";
 
 /** However much happens: answers as of before the oldest change kept are as of that. */
 const MOST_CHANGES = 10_000;
 
-interface Change {
+interface Change<Order> {
   readonly at: Instant;
   readonly symbol: string;
   readonly exchangeOrderId: string;
   /** The order before it; undefined where it was not there. */
-  readonly before: ExchangeOrder | undefined;
+  readonly before: Order | undefined;
 }
 
-export class AnswerHistory {
+/** The past of one account's orders, in the shape that `show` gives them. */
+export class AnswerHistory<Order extends Pick<OrderView, "exchangeOrderId"> & { readonly status: string }> {
   readonly #keepMs: number;
-  readonly #open = new Map<string, ExchangeOrder>();
-  #changes: Change[] = [];
+  readonly #show: (order: OrderView) => Order;
+  readonly #open = new Map<string, Order>();
+  #changes: Change<Order>[] = [];
 
   /** `open`: the orders that are open now; `keepMs`: how far back answers are asked for. */
-  constructor(open: readonly ExchangeOrder[], keepMs: number) {
+  constructor(open: readonly Order[], keepMs: number, show: (order: OrderView) => Order) {
     this.#keepMs = keepMs;
+    this.#show = show;
     for (const order of open) this.#open.set(order.exchangeOrderId, order);
   }
 
   /** Takes in what has just happened, at `at`; time never runs backwards. */
   note(event: VenueEvent, at: Instant): void {
     if (event.kind === "fill") return;
-    const order = exchangeOrderOf(event.order);
+    const order = this.#show(event.order);
     const { exchangeOrderId, status } = order;
     this.#changes.push({
       at,
@@ -43,8 +45,8 @@ export class AnswerHistory {
   }
 
   /** By exchange id: the orders that changed after `at`, as they were then; undefined where they were not there. */
-  changedSince(symbol: string, at: Instant): ReadonlyMap<string, ExchangeOrder | undefined> {
-    const then = new Map<string, ExchangeOrder | undefined>();
+  changedSince(symbol: string, at: Instant): ReadonlyMap<string, Order | undefined> {
+    const then = new Map<string, Order | undefined>();
     for (let index = this.#changes.length - 1; index >= 0; index -= 1) {
       const change = this.#changes[index];
       if (!change || change.at <= at) break;

@@ -1,0 +1,168 @@
+/** A bot on a venue through ccxt: what is held too long dies, limits hold, and keys are in no line that it writes. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PortWrappers, RunningInstance } from "../../src/cli/run-instance.ts";
+import { startInstance } from "../../src/cli/run-instance.ts";
+import { parseConfig } from "../../src/config/load-config.ts";
+import type { Exchange, PlaceOutcome } from "../../src/exchange/exchange.ts";
+import type { KeptLine } from "../support/kept-log.ts";
+import { logInto } from "../support/kept-log.ts";
+import { override } from "../support/override.ts";
+import { readCheckedAudit } from "../support/venue-audit.ts";
+import { drillConfig, pause } from "../support/venue-drill.ts";
+import type { DrillMarket } from "../support/venue-markets.ts";
+import { drillMarket, startVenueOfMarkets } from "../support/venue-markets.ts";
+import type { VenueProcess } from "../support/venue-process.ts";
+
+const LIMIT_MS = 30_000;
+const HELD_MS = 3_000;
+
+let venue: VenueProcess;
+let next = 0;
+let market: DrillMarket;
+let folder: string;
+let lines: KeptLine[];
+let running: RunningInstance[] = [];
+
+beforeAll(async () => {
+  venue = await startVenueOfMarkets(10);
+});
+afterAll(async () => venue.server.stop());
+beforeEach(() => {
+  market = drillMarket(next);
+  next += 1;
+  folder = mkdtempSync(join(tmpdir(), "quantmesh-ccxt-bot-"));
+  lines = [];
+});
+afterEach(async () => {
+  for (const instance of running) await instance.close("test");
+  running = [];
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(changes: object = {}, wrappers: PortWrappers = {}): Promise<RunningInstance> {
+  const text = JSON.parse(drillConfig(venue, market, join(folder, "bot.db"), () => 0)) as {
+    readonly exchanges: { readonly binance: object };
+  };
+  const exchanges = { binance: { ...text.exchanges.binance, ...changes } };
+  const { config } = parseConfig(JSON.stringify({ ...text, exchanges }), "test");
+  const instance = await startInstance(config, logInto(lines), wrappers);
+  running.push(instance);
+  return instance;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not so after ${LIMIT_MS} ms`);
+    await pause(10);
+  }
+}
+
+describe("a bot on a venue through ccxt", () => {
+  it("has a request refused as expired that was held between its permit and the socket", async () => {
+    const outcomes: PlaceOutcome[] = [];
+    let held = 0;
+    const hold = (inner: Exchange): Exchange =>
+      override(inner, {
+        async placeOrder(request) {
+          held += 1;
+          if (held === 1) await pause(HELD_MS);
+          const outcome = await inner.placeOrder(request);
+          outcomes.push(outcome);
+          return outcome;
+        },
+      });
+
+    await start({}, { exchange: hold });
+    await until(() => outcomes.some(({ kind }) => kind === "rejected"));
+
+    expect(outcomes.filter(({ kind }) => kind === "rejected")).toMatchObject([{ reason: "expired" }]);
+    expect((await venue.admin.status()).refusals["-1021"]).toBeGreaterThan(0);
+    // The audit's reader fails where anything was accepted after its time.
+    await until(() => readCheckedAudit(venue.journal, market.account).orders.length > 0);
+  });
+
+  it("sends nothing beyond its limits, whatever its grid wants", async () => {
+    const instance = await start({ limits: { max_open_orders: "3" } });
+    await until(() => lines.some(({ event }) => event === "instance.started"));
+    await until(() => readCheckedAudit(venue.journal, market.account).orders.length >= 3);
+    await pause(500);
+
+    const { orders } = readCheckedAudit(venue.journal, market.account);
+    const [status] = instance.instance.statuses();
+    expect(orders.filter(({ status: of }) => of === "open").length).toBeLessThanOrEqual(3);
+    expect(status?.mode).toBe("running");
+  });
+
+  it("writes its keys into no line", async () => {
+    await venue.admin.faults([{ kind: "error_before", route: "* /api/v3/order", status: 502, times: 5 }]);
+    await start();
+    await until(() => lines.some(({ event }) => event === "order.unknown"));
+    await venue.admin.faults([]);
+
+    const text = JSON.stringify(lines, (_key, value: unknown) =>
+      value instanceof Error
+        ? `${value.message} ${value.stack ?? ""}`
+        : typeof value === "bigint"
+          ? String(value)
+          : value,
+    );
+    expect(text).not.toContain(market.apiKey);
+    expect(text).not.toContain(market.secret);
+    expect(text).not.toContain("signature");
+  });
+
+  it("decides and sends nothing in a dry run, and leaves no database", async () => {
+    const before = readCheckedAudit(venue.journal, market.account).orders.length;
+    const instance = await start({ mode: "dry_run" });
+    await until(() => lines.filter(({ event }) => event === "order.not_sent").length > 0);
+    await venue.admin.move(market.symbol, "97.00");
+    await pause(300);
+
+    const [order] = lines.filter(({ event }) => event === "order.not_sent");
+    expect(order?.fields).toMatchObject({ symbol: market.symbol, side: "buy" });
+    expect(instance.market.exchange.account).toBe("main.dry_run");
+    expect(readCheckedAudit(venue.journal, market.account).orders).toHaveLength(before);
+    await expect(async () =>
+      import("node:fs/promises").then(async (fs) => fs.access(join(folder, "bot.db"))),
+    ).rejects.toThrow();
+  });
+
+  it("runs dry without keys", async () => {
+    await start({ mode: "dry_run", api_key: undefined, secret_key: undefined });
+
+    await until(() => lines.some(({ event }) => event === "order.not_sent"));
+  });
+
+  it("trades on paper: prices of the exchange, fills of its own, and an account that lasts", async () => {
+    const paper = { balances: { USDT: "10000" }, journal: join(folder, "paper") };
+    const changes = { mode: "paper", paper, api_key: undefined, secret_key: undefined };
+    const first = await start(changes);
+    const filled = (): number => lines.filter(({ event }) => event === "order.filled").length;
+    await until(() => filled() > 0 && first.instance.statuses()[0]?.working.length === 10);
+
+    await venue.admin.move(market.symbol, "96.50");
+    const before = filled();
+    await until(() => filled() > before);
+
+    expect(first.market.exchange).toMatchObject({ name: "binance", account: "main.paper" });
+    expect(readCheckedAudit(venue.journal, market.account).orders).toEqual([]);
+    const base = market.symbol.replace("/USDT", "");
+    await first.close("test");
+    running = [];
+    const again = await start(changes);
+    const owned = await again.market.exchange.balances();
+    expect(owned.find(({ asset }) => asset === base)?.free ?? 0n).toBeGreaterThan(0n);
+    expect(again.instance.statuses()[0]?.mode).toBe("running");
+    expect(lines.filter(({ event }) => event === "bot.created")).toHaveLength(1);
+  });
+
+  it("is not started live without keys", async () => {
+    await expect(start({ api_key: undefined, secret_key: undefined })).rejects.toThrow(
+      "exchanges.binance: mode live needs api_key and secret_key",
+    );
+  });
+});

@@ -1,0 +1,307 @@
+/** Locks whose servers freeze, die, forget and answer late: never two holders, no ghost, no call without an end. */
+import { setTimeout as delay } from "node:timers/promises";
+import { Etcd3 } from "etcd3";
+import { Redis } from "ioredis";
+import { afterEach, expect, it } from "vitest";
+import { realClock } from "../../src/exchange/sim/real-clock.ts";
+import type { LockOptions } from "../../src/lock/create-lock.ts";
+import { createLock } from "../../src/lock/create-lock.ts";
+import type { Grant, LockProvider } from "../../src/lock/lock.ts";
+import type { RedisLayout } from "../../src/lock/open-redis.ts";
+import type { LockHistory } from "../support/lock-history.ts";
+import { contend, overlaps } from "../support/lock-history.ts";
+import { startEtcd } from "../support/servers/etcd.ts";
+import type { PrivateServer } from "../support/servers/private-server.ts";
+import { describeWithServers } from "../support/servers/private-server.ts";
+import { aged, startRedis } from "../support/servers/redis.ts";
+import { startTcpProxy } from "../support/servers/tcp-proxy.ts";
+
+const TTL_MS = 2_000;
+const CALL_LIMIT_MS = 5_000;
+const KEYS = ["order:sim:main:BTC/USDT:1", "order:sim:main:BTC/USDT:2", "order:sim:main:BTC/USDT:3"];
+const [KEY = ""] = KEYS;
+const OURS = { fleet: "fleet-a", epoch: 1 };
+const OTHERS = { fleet: "fleet-b", epoch: 1 };
+
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (let end = ends.pop(); end; end = ends.pop()) await end();
+});
+
+const at = ({ port }: { readonly port: number }) => ({ host: "127.0.0.1", port });
+
+function redisOptions(layout: RedisLayout, maxTtlMs = TTL_MS): LockOptions {
+  return { type: "redis", layout, prefix: "", maxTtlMs };
+}
+
+async function connect(options: LockOptions): Promise<LockProvider> {
+  const lock = await createLock(options, realClock);
+  ends.push(() => lock.close());
+  return lock;
+}
+
+async function servers(count: number, ageMs: number): Promise<readonly PrivateServer[]> {
+  const started = await Promise.all(Array.from({ length: count }, () => startRedis()));
+  for (const server of started) ends.push(() => server.stop());
+  await Promise.all(started.map((server) => aged(server, ageMs)));
+  return started;
+}
+
+async function freeze(frozen: readonly PrivateServer[], ms: number): Promise<void> {
+  for (const server of frozen) server.signal("SIGSTOP");
+  await delay(ms);
+  for (const server of frozen) server.signal("SIGCONT");
+}
+
+/** Resolves once `lock` grants the key; throws after `limitMs`. */
+async function grantedWithin(limitMs: number, lock: LockProvider, owner = OTHERS): Promise<Grant> {
+  const until = performance.now() + limitMs;
+  for (;;) {
+    const grant = await lock.tryAcquire([KEY], owner, 1_000).catch(() => undefined);
+    if (grant) return grant;
+    if (performance.now() > until) throw new Error(`not granted within ${limitMs} ms`);
+    await delay(20);
+  }
+}
+
+/** Each key can be had again, and the history holds no moment with two holders. */
+async function expectSound(history: LockHistory, lock: LockProvider): Promise<void> {
+  expect(overlaps(history)).toEqual([]);
+  expect(history.longestCallMs).toBeLessThan(CALL_LIMIT_MS);
+  expect(history.granted).toBeGreaterThan(3);
+  expect(history.extended).toBeGreaterThan(0);
+  expect(history.unavailable).toBeGreaterThan(0);
+  for (const key of KEYS) {
+    const limits = { timeoutMs: 4 * TTL_MS, signal: new AbortController().signal };
+    const grant = await lock.acquire([key], { fleet: "judge", epoch: 1 }, 500, limits);
+    expect(grant, `${key} is held by nobody who lives`).toBeDefined();
+  }
+}
+
+describeWithServers(["redis-server"], "a Redis lock whose server fails", () => {
+  it("has one holder at most while the server is frozen for twice the TTL, again and again", async () => {
+    const [server] = await servers(1, TTL_MS);
+    if (!server) throw new Error("no server");
+    const options = redisOptions({ kind: "single", address: at(server) });
+    const providers = await Promise.all(Array.from({ length: 6 }, () => connect(options)));
+
+    const history = await contend({ providers, keys: KEYS, ttlMs: TTL_MS }, async () => {
+      for (let times = 0; times < 2; times++) {
+        await delay(700 + Math.random() * 300);
+        await freeze([server], 2 * TTL_MS);
+      }
+      await delay(1_000);
+    });
+
+    await expectSound(history, await connect(options));
+  });
+
+  it("has one holder at most while the server dies and comes back empty", async () => {
+    const [server] = await servers(1, TTL_MS);
+    if (!server) throw new Error("no server");
+    const options = redisOptions({ kind: "single", address: at(server) });
+    const providers = await Promise.all(Array.from({ length: 6 }, () => connect(options)));
+
+    const history = await contend({ providers, keys: KEYS, ttlMs: TTL_MS }, async () => {
+      await delay(1_000);
+      await server.restart();
+      await delay(TTL_MS + 2_500);
+    });
+
+    await expectSound(history, await connect(options));
+  });
+
+  it("grants nothing new on a server that has just started, but keeps what is held", async () => {
+    const [server] = await servers(1, TTL_MS);
+    if (!server) throw new Error("no server");
+    const options = redisOptions({ kind: "single", address: at(server) }, 8_000);
+    await aged(server, 8_000);
+    const ours = await connect(options);
+    const others = await connect(options);
+    const grant = await grantedWithin(CALL_LIMIT_MS, ours, OURS);
+    const long = await ours.extend([grant], 8_000);
+
+    await server.restart();
+    let kept: Grant | undefined;
+    while (!kept) {
+      await delay(20);
+      kept = (await ours.extend([required(long[0])], 8_000).catch(() => []))[0];
+    }
+
+    await expect(others.tryAcquire([KEYS[1] ?? ""], OTHERS, 1_000)).rejects.toThrow(
+      /grants nothing for another/,
+    );
+    await expect(others.ping()).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });
+    await aged(server, 8_000);
+    expect(await others.tryAcquire([KEY], OTHERS, 1_000).catch(() => undefined)).toBeUndefined();
+  });
+
+  it("leaves no ghost of a request that a frozen server got and nobody waited for", async () => {
+    const maxTtlMs = 8_000;
+    const [server] = await servers(1, maxTtlMs);
+    if (!server) throw new Error("no server");
+    const options = redisOptions({ kind: "single", address: at(server) }, maxTtlMs);
+    const [ours, others] = [await connect(options), await connect(options)];
+
+    server.signal("SIGSTOP");
+    await expect(ours.tryAcquire([KEY], OURS, maxTtlMs)).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });
+    server.signal("SIGCONT");
+
+    await grantedWithin(maxTtlMs / 3, others);
+  });
+
+  it("treats a lock whose answer was held up as perhaps its own: freed for others, never used late", async () => {
+    const maxTtlMs = 8_000;
+    const [server] = await servers(1, maxTtlMs);
+    if (!server) throw new Error("no server");
+    const proxy = await startTcpProxy(server.port);
+    ends.push(() => proxy.stop());
+    const ours = await connect(redisOptions({ kind: "single", address: at(proxy) }, maxTtlMs));
+    const others = await connect(redisOptions({ kind: "single", address: at(server) }, maxTtlMs));
+
+    proxy.hold();
+    const refused = ours.tryAcquire([KEY], OURS, 1_000);
+    await expect(refused).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });
+    const theirs = await grantedWithin(maxTtlMs / 3, others);
+    proxy.deliver();
+
+    expect(await ours.tryAcquire([KEY], OURS, 1_000)).toBeUndefined();
+    await others.release(theirs);
+    await grantedWithin(CALL_LIMIT_MS, ours, OURS);
+  });
+
+  it("lets the same owner take a key again whose first answer never came", async () => {
+    const maxTtlMs = 8_000;
+    const [server] = await servers(1, maxTtlMs);
+    if (!server) throw new Error("no server");
+    const redis = new Redis(server.port, "127.0.0.1");
+    ends.push(async () => redis.disconnect());
+    const ours = await connect(redisOptions({ kind: "single", address: at(server) }, maxTtlMs));
+    await redis.set(KEY, `${OURS.fleet} ${OURS.epoch} of-an-unanswered-request`, "PX", maxTtlMs);
+
+    expect(await ours.tryAcquire([KEY], OURS, 1_000)).toBeDefined();
+  });
+
+  it("fails at once, not late, while there is no server at all, and works again when it is back", async () => {
+    const [server] = await servers(1, TTL_MS);
+    if (!server) throw new Error("no server");
+    const lock = await connect(redisOptions({ kind: "single", address: at(server) }));
+    await server.crash();
+
+    while (
+      await lock.ping().then(
+        () => true,
+        () => false,
+      )
+    )
+      await delay(10);
+    const started = performance.now();
+    await expect(lock.tryAcquire([KEY], OURS, 1_000)).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });
+    expect(performance.now() - started).toBeLessThan(TTL_MS / 4);
+    await server.restart();
+
+    await grantedWithin(TTL_MS + CALL_LIMIT_MS, lock);
+  });
+});
+
+describeWithServers(["redis-server"], "a quorum of three Redis servers that fail", () => {
+  it("has one holder at most with one and two servers frozen, down and back empty", async () => {
+    const nodes = await servers(3, TTL_MS);
+    const options = redisOptions({ kind: "quorum", nodes: nodes.map(at) });
+    const providers = await Promise.all(Array.from({ length: 6 }, () => connect(options)));
+
+    const history = await contend({ providers, keys: KEYS, ttlMs: TTL_MS }, async () => {
+      await delay(500);
+      await freeze(nodes.slice(0, 1), 2 * TTL_MS);
+      await freeze(nodes.slice(1), TTL_MS);
+      await nodes[0]?.restart();
+      await delay(1_000);
+      await nodes[1]?.crash();
+      await nodes[2]?.crash();
+      await delay(1_000);
+      await nodes[1]?.restart();
+      await nodes[2]?.restart();
+      await delay(TTL_MS + 2_000);
+    });
+
+    await expectSound(history, await connect(options));
+  });
+
+  it("grants while one of three is down, and nothing while two are", async () => {
+    const nodes = await servers(3, TTL_MS);
+    const lock = await connect(redisOptions({ kind: "quorum", nodes: nodes.map(at) }));
+
+    await nodes[0]?.crash();
+    const grant = await grantedWithin(CALL_LIMIT_MS, lock);
+    expect(await lock.extend([grant], 1_000)).toMatchObject([{ keys: [KEY] }]);
+    await nodes[1]?.crash();
+
+    await expect(lock.tryAcquire([KEYS[1] ?? ""], OURS, 1_000)).rejects.toMatchObject({
+      code: "LOCK_UNAVAILABLE",
+    });
+    await expect(lock.ping()).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });
+  });
+
+  it.each([2, 4, 6])("is refused with %i servers, of which neither side may be a majority", async (count) => {
+    const nodes = Array.from({ length: count }, (_, index) => ({ host: "127.0.0.1", port: 1 + index }));
+
+    await expect(connect(redisOptions({ kind: "quorum", nodes }))).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+    });
+  });
+});
+
+describeWithServers(["etcd"], "an etcd lock whose cluster fails", () => {
+  async function cluster() {
+    const nodes = await startEtcd(3);
+    for (const node of nodes) ends.push(() => node.stop());
+    const hosts = nodes.map(({ port }) => `http://127.0.0.1:${port}`);
+    const leaderOf = async (): Promise<PrivateServer> => {
+      for (const [index, host] of hosts.entries()) {
+        const client = new Etcd3({ hosts: host });
+        const status = await client.maintenance.status();
+        client.close();
+        if (status.leader === status.header.member_id) return nodes[index] as PrivateServer;
+      }
+      throw new Error("no leader");
+    };
+    const leases = async (): Promise<number> => {
+      const client = new Etcd3({ hosts });
+      try {
+        return (await client.leaseClient.leaseLeases()).leases.length;
+      } finally {
+        client.close();
+      }
+    };
+    const options: LockOptions = { type: "etcd", hosts, prefix: "", maxTtlMs: TTL_MS };
+    return { options, leaderOf, leases };
+  }
+
+  it("has one holder at most while its leader freezes and dies, and leaves no lease behind", async () => {
+    const { options, leaderOf, leases } = await cluster();
+    const providers = await Promise.all(Array.from({ length: 4 }, () => connect(options)));
+
+    const history = await contend({ providers, keys: KEYS, ttlMs: TTL_MS }, async () => {
+      await delay(1_000);
+      await freeze([await leaderOf()], 2 * TTL_MS);
+      await delay(1_500);
+      const leader = await leaderOf();
+      await leader.crash();
+      await delay(2_000);
+      await leader.restart();
+      await delay(1_500);
+    });
+
+    const judge = await connect(options);
+    await expectSound(history, judge);
+    await Promise.all([judge, ...providers].map((lock) => lock.close()));
+    const until = performance.now() + 30_000;
+    while ((await leases()) > 0 && performance.now() < until) await delay(200);
+    expect(await leases()).toBe(0);
+  });
+});
+
+function required<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error("it is missing");
+  return value;
+}

@@ -1,0 +1,125 @@
+/** Numbers as the venue reads and writes them, and candles out of minutes. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseMoney, priceTicks, quantityLots } from "../../../src/domain/amounts.ts";
+import type { Money } from "../../../src/domain/amounts.ts";
+import { createInstrument } from "../../../src/domain/instrument.ts";
+import type { Kline } from "../../../src/venue/server/klines.ts";
+import { klinesOf } from "../../../src/venue/server/klines.ts";
+import type { Listing } from "../../../src/venue/server/listing.ts";
+import {
+  listingOf,
+  moneyText,
+  priceText,
+  quantityText,
+  readPrice,
+  readQuantity,
+} from "../../../src/venue/server/listing.ts";
+import type { MinuteCandle } from "../../../src/venue/server/market-data.ts";
+
+const LISTING = listing("0.01", "0.00001");
+const MINUTE = 60_000;
+
+describe("numbers with eight decimals", () => {
+  it("are read as they were written, for every price and quantity", () => {
+    const whole = fc.integer({ min: 1, max: 10 ** 9 });
+    fc.assert(
+      fc.property(
+        whole,
+        fc.constantFrom(LISTING, listing("0.5", "1"), listing("0.00000001", "1")),
+        (number, each) => {
+          const price = priceText(each, priceTicks(number));
+          expect(price).toMatch(/^\d+\.\d{8}$/);
+          expect(readPrice(each, price)).toBe(number);
+          expect(readQuantity(each, quantityText(each, quantityLots(number)))).toBe(number);
+        },
+      ),
+    );
+  });
+
+  it("stay exact beyond what a float can hold", () => {
+    expect(moneyText(parseMoney("123456789012345.12345678"))).toBe("123456789012345.12345678");
+    expect(moneyText(parseMoney("90071992.54740993"))).toBe("90071992.54740993");
+    expect(moneyText(0n as Money)).toBe("0.00000000");
+  });
+
+  it.each(["0.005", "0.015", "-1", "1e5", "", " 1", "0x10", "1.", ".5", "NaN", "Infinity"])(
+    "%j is no price here",
+    (text) => {
+      expect(() => readPrice(LISTING, text)).toThrow(/PRICE_FILTER|Illegal characters/);
+    },
+  );
+
+  it("are refused at the start where a symbol needs more decimals", () => {
+    expect(() => listing("0.000000001", "1")).toThrow("multiples of 0.00000001");
+  });
+});
+
+describe("candles", () => {
+  const candle = (minute: number, [open, high, low, close]: readonly number[], lots = 1): MinuteCandle => ({
+    openTime: minute * MINUTE,
+    open: priceTicks(open ?? 0),
+    high: priceTicks(high ?? 0),
+    low: priceTicks(low ?? 0),
+    close: priceTicks(close ?? 0),
+    lots: quantityLots(lots),
+    value: parseMoney("1"),
+    trades: 1,
+    takenLots: quantityLots(0),
+  });
+  const MINUTES = [candle(3, [10, 12, 9, 11]), candle(4, [11, 15, 11, 14]), candle(7, [14, 14, 8, 9])];
+  const shape = ({ openTime, open, high, low, close, trades }: Kline) => [
+    openTime / MINUTE,
+    open,
+    high,
+    low,
+    close,
+    trades,
+  ];
+
+  it("stand at the last price where nothing happened", () => {
+    expect(klinesOf(MINUTES, MINUTE, 0, 8 * MINUTE).map(shape)).toEqual([
+      [3, 10, 12, 9, 11, 1],
+      [4, 11, 15, 11, 14, 1],
+      [5, 14, 14, 14, 14, 0],
+      [6, 14, 14, 14, 14, 0],
+      [7, 14, 14, 8, 9, 1],
+      [8, 9, 9, 9, 9, 0],
+    ]);
+  });
+
+  it("are joined to longer ones at the hours of the clock", () => {
+    expect(klinesOf(MINUTES, 5 * MINUTE, 0, 9 * MINUTE).map(shape)).toEqual([
+      [0, 10, 15, 9, 14, 2],
+      [5, 14, 14, 8, 9, 1],
+    ]);
+    expect(klinesOf(MINUTES, 5 * MINUTE, MINUTE, 9 * MINUTE).map(shape)).toEqual([[5, 14, 14, 8, 9, 1]]);
+    expect(klinesOf([], MINUTE, 0, 9 * MINUTE)).toEqual([]);
+  });
+});
+
+function listing(tickSize: string, lotSize: string): Listing {
+  const instrument = createInstrument({
+    exchange: "binance",
+    symbol: "BTC/USDT",
+    tickSize,
+    lotSize,
+    makerFee: "0.001",
+    takerFee: "0.001",
+  });
+  const filters = {
+    minPrice: priceTicks(1),
+    maxPrice: priceTicks(10 ** 12),
+    minQuantity: quantityLots(1),
+    maxQuantity: quantityLots(10 ** 12),
+    minNotional: parseMoney("0"),
+    maxNotional: parseMoney("1000000000"),
+    maxOpenOrders: 200,
+  };
+  return listingOf({
+    instrument,
+    filters,
+    fill: "touch",
+    source: { kind: "manual", startPrice: priceTicks(1) },
+  });
+}
