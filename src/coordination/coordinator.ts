@@ -471,7 +471,8 @@ export class Coordinator {
     if (!(await this.#write(conditions, writes))) return log.info(fields, "seat.not_taken");
     if (challenge) this.#sign(seat.holder, { kind: "unrefuted", at: clock.monotonic() });
     log.warn(fields, action.kind === "adopt" ? "seat.taken_over" : "seat.removed");
-    if (action.kind === "adopt" && how !== "returned") metrics.count("quantmesh_takeovers_total", { reason: how });
+    if (action.kind === "adopt" && how !== "returned")
+      metrics.count("quantmesh_takeovers_total", { reason: how });
   }
 
   /** Changes or deletes our own seat, for as long as it is ours. */

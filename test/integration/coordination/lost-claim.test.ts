@@ -44,7 +44,7 @@ async function runUntilLost(nth: number) {
   const lines: KeptLine[] = [];
   let intents = 0;
   let lostWith: string | undefined;
-  let instance: Instance | undefined;
+  const held: { instance?: Instance } = {};
   const running = await startInstance(await loadConfig(join(folder, "config.yaml")), logInto(lines), {
     storage: (real) =>
       override(real, {
@@ -53,7 +53,7 @@ async function runUntilLost(nth: number) {
           intents += 1;
           if (intents === nth) {
             lostWith = intent.terms.id;
-            instance?.drop(SYMBOL, "test");
+            held.instance?.drop(SYMBOL, "test");
           }
           return outcome;
         },
@@ -70,7 +70,8 @@ async function runUntilLost(nth: number) {
         },
       }),
   });
-  instance = running.instance;
+  const { instance } = running;
+  held.instance = instance;
   const ended = new AbortController();
   const driving = running.run(ended.signal);
   const { exchange } = running.market;
