@@ -9,7 +9,7 @@ import { workingOrders } from "../strategy/working-orders.ts";
 import { BotSession } from "./bot-session.ts";
 import { gaugeBot } from "./gauge-bot.ts";
 import type { BotSetup } from "./open-bot.ts";
-import { openBot } from "./open-bot.ts";
+import { checkStoredBot, openBot } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
 import { stopSession } from "./stop-session.ts";
 
@@ -51,6 +51,7 @@ export class BotRunner {
 
   /** Opens the first session. Throws what keeps it from opening: the user is still there to read it. */
   async start(): Promise<void> {
+    await checkStoredBot(this.#ports, this.setup);
     const session = await this.#open();
     this.#supervising = this.#supervise(session);
   }

@@ -42,6 +42,12 @@ export async function openBot(ports: RunnerPorts, setup: BotSetup, signal: Abort
   return { bot, claim, ledger: await storage.loadLedger(bot), rules: resolveRules(bot, setup.rules) };
 }
 
+/** Throws CONFIG_INVALID where the stored grid is another one than the config asks for; changes nothing, claims nothing. */
+export async function checkStoredBot({ storage, exchange }: RunnerPorts, setup: BotSetup): Promise<void> {
+  const stored = await storage.findBot(setup.market);
+  if (stored) refuseChanged(stored, setup, await exchange.instrument(setup.market.symbol));
+}
+
 async function setUp(
   ports: RunnerPorts,
   setup: BotSetup,
