@@ -241,11 +241,11 @@ export function describeLock(
     });
 
     test("stops waiting after the time limit and holds nothing then", async ({ service, lock, other }) => {
-      await other.tryAcquire(["m:b"], OTHER_FLEET, 5 * TTL_MS);
-      const limits = { timeoutMs: TTL_MS / 2, signal: new AbortController().signal };
+      await other.tryAcquire(["m:b"], OTHER_FLEET, 2 * TTL_MS);
+      const limits = { timeoutMs: TTL_MS / 5, signal: new AbortController().signal };
       const waiting = lock.acquire(["m:a", "m:b"], OURS, TTL_MS, limits);
 
-      await service.pass(TTL_MS / 2);
+      await service.pass(TTL_MS / 5);
 
       expect(await waiting).toBeUndefined();
       expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeDefined();
