@@ -112,7 +112,8 @@ class Fleet {
     const claims = await this.#claims(heir, heard, count);
     victim.command.kill("SIGCONT");
     await victim.command.line(({ event }) => event === "seat.lost");
-    await pause(2000);
+    // A seat that was taken on suspicion is not taken so again for 30 s.
+    await pause(31_000);
     return Math.max(...claims) - frozen;
   }
 
