@@ -359,7 +359,7 @@ export class Coordinator {
         this.#sign(member, { kind: "observerSlept", at: now });
     }
     this.#checkedAt = now;
-    this.#assignSymbols();
+    if (this.#ring.isSettling) this.#assignSymbols();
     this.#act();
     this.#cancelCheck = clock.after(checkMs, () => this.#check());
   }
