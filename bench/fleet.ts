@@ -24,8 +24,10 @@ export async function benchFleet(): Promise<readonly BenchResult[]> {
     lab.startMarket(1);
     const kills = { first: [] as number[], last: [] as number[], orders: [] as number[] };
     for (let kill = 0; kill < KILLS; kill += 1) await fleet.kill(kills);
+    console.error(`all claims after a kill: ${kills.last.map(Math.round).join(", ")} ms`);
     const freezes: number[] = [];
     for (let freeze = 0; freeze < FREEZES; freeze += 1) freezes.push(await fleet.freeze());
+    console.error(`killed ${KILLS} times; frozen ${FREEZES} times: ${freezes.map(Math.round).join(", ")} ms`);
     const pauses: number[] = [];
     for (let turn = 0; turn < HANDOVERS; turn += 1) pauses.push(await fleet.handOver(turn));
     const against = (name: string, values: readonly number[]): BenchResult => result(name, values, bare);
@@ -110,7 +112,8 @@ class Fleet {
     const claims = await this.#claims(heir, heard, count);
     victim.command.kill("SIGCONT");
     await victim.command.line(({ event }) => event === "seat.lost");
-    await pause(2000);
+    // A seat that was taken on suspicion is not taken so again for 30 s.
+    await pause(31_000);
     return Math.max(...claims) - frozen;
   }
 
@@ -137,7 +140,15 @@ class Fleet {
 
   async #claims(heir: FleetInstance, heard: number, count: number): Promise<readonly number[]> {
     const news = () => heir.command.lines.slice(heard).filter(({ event }) => event === "bot.claimed");
-    await until(() => news().length >= count, 60_000);
+    try {
+      await until(() => news().length >= count, 60_000);
+    } catch (cause) {
+      const said = heir.command.lines.slice(heard).filter(({ event }) => !/order|trade|reconcil/.test(event));
+      throw new Error(
+        `${heir.id} claimed ${news().length} of ${count}:\n${said.map((line) => JSON.stringify(line)).join("\n")}`,
+        { cause },
+      );
+    }
     return news().map(timeOf);
   }
 

@@ -314,9 +314,10 @@ export class Coordinator {
 
   #assignSymbols(): void {
     const { clock, symbols, owner } = this.#options;
+    // A standby follows the ring too: when it takes a seat over, the ring has long settled.
+    const seats = this.#ring.inForce(ringSeats(this.#view), clock.monotonic());
     const seat = this.#seat;
     if (!seat) return;
-    const seats = this.#ring.inForce(ringSeats(this.#view), clock.monotonic());
     const pins = [...this.#view.pins].sort();
     const list = symbols();
     const by = JSON.stringify([seat.number, seats, pins, list]);
@@ -358,7 +359,7 @@ export class Coordinator {
         this.#sign(member, { kind: "observerSlept", at: now });
     }
     this.#checkedAt = now;
-    this.#assignSymbols();
+    if (this.#ring.isSettling) this.#assignSymbols();
     this.#act();
     this.#cancelCheck = clock.after(checkMs, () => this.#check());
   }

@@ -96,12 +96,13 @@ export function readFleet(keys: FleetKeys, entries: ReadonlyMap<string, KeyEntry
     const [kind, ...rest] = key.slice(keys.prefix.length).split("/");
     const name = rest.join("/");
     const record = parse(value);
-    if (record === undefined) continue;
-    if (kind === "instances") members.set(name, { ...(record as Member), id: name });
-    if (kind === "seats") seats.push({ ...(record as Seat), number: Number(name), revision });
-    if (kind === "pins") pins.set(name, (record as { readonly seat: SeatNumber }).seat);
-    if (kind === "challenges") challenges.set(name, { ...(record as Challenge), revision });
-    if (kind === "drains") drains.set(name, (record as Incarnation).incarnation);
+    if (kind === "instances" && isMember(record)) members.set(name, { ...record, id: name });
+    if (kind === "seats" && isSeat(record) && /^[1-9]\d*$/.test(name)) {
+      seats.push({ ...record, number: Number(name), revision });
+    }
+    if (kind === "pins" && hasNumber(record, "seat")) pins.set(name, record.seat);
+    if (kind === "challenges" && isChallenge(record)) challenges.set(name, { ...record, revision });
+    if (kind === "drains" && hasText(record, "incarnation")) drains.set(name, record.incarnation);
   }
   seats.sort((a, b) => a.number - b.number);
   return { members, seats, pins, challenges, drains };
@@ -135,11 +136,36 @@ export function ringSeats(view: FleetView): readonly SeatNumber[] {
   return view.seats.filter(({ state }) => state === "held").map(({ number }) => number);
 }
 
-function parse(value: string): object | undefined {
+function parse(value: string): unknown {
   try {
-    const record: unknown = JSON.parse(value);
-    return typeof record === "object" && record !== null ? record : undefined;
+    return JSON.parse(value);
   } catch {
     return undefined;
   }
+}
+
+function isMember(record: unknown): record is Member {
+  return hasText(record, "incarnation") && hasText(record, "address") && hasText(record, "role");
+}
+
+function isSeat(record: unknown): record is Omit<Seat, "number" | "revision"> {
+  return hasText(record, "state") && hasText(record, "how") && isNamed(record, "holder");
+}
+
+function isChallenge(record: unknown): record is Omit<Challenge, "revision"> {
+  return hasText(record, "by") && isNamed(record, "suspect");
+}
+
+/** True where the field names one run of one instance. */
+function isNamed(record: object, key: string): boolean {
+  const named: unknown = Reflect.get(record, key);
+  return hasText(named, "id") && hasText(named, "incarnation");
+}
+
+function hasText<Key extends string>(record: unknown, key: Key): record is Readonly<Record<Key, string>> {
+  return typeof record === "object" && record !== null && typeof Reflect.get(record, key) === "string";
+}
+
+function hasNumber<Key extends string>(record: unknown, key: Key): record is Readonly<Record<Key, number>> {
+  return typeof record === "object" && record !== null && typeof Reflect.get(record, key) === "number";
 }

@@ -13,6 +13,11 @@ export class SettledRing {
     this.#settleMs = settleMs;
   }
 
+  /** True while seats wait to join: only the time is needed for a change. */
+  get isSettling(): boolean {
+    return this.#seenAt.size > this.#inForce.size;
+  }
+
   /** The seats among `seats` that symbols are spread over at `now` (monotonic ms), in ascending order. */
   inForce(seats: readonly SeatNumber[], now: number): readonly SeatNumber[] {
     const present = new Set(seats);

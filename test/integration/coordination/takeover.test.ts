@@ -47,6 +47,24 @@ describeWithServers(["etcd"], "a fleet over etcd", () => {
     expect(a.losses).toEqual([]);
   });
 
+  it("does not wait for the ring to settle where a seat only changes hands", async () => {
+    const slow = new FleetLab({ etcdPorts: () => [etcd.port], symbols: SYMBOLS, times: { settleMs: 2000 } });
+    try {
+      const a = await slow.start("a");
+      const standby = await slow.start("s", "standby");
+      await slow.untilShared(["a"]);
+
+      const crashed = performance.now();
+      await a.crash();
+      await slow.untilShared(["s"]);
+
+      expect(performance.now() - crashed).toBeLessThan(1500);
+      expect(standby.coordinator.seat).toMatchObject({ from: "a" });
+    } finally {
+      await slow.close();
+    }
+  });
+
   it("gives a seat to exactly one of several standbys", async () => {
     const a = await lab.start("a");
     await lab.untilShared(["a"]);

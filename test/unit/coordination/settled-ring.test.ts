@@ -9,7 +9,9 @@ it("lets seats that come up one after the other join the ring together", () => {
   expect(ring.inForce([1, 2], 400)).toEqual([]);
   expect(ring.inForce([2, 1, 3], 800)).toEqual([]);
   expect(ring.inForce([1, 2, 3], 1299)).toEqual([]);
+  expect(ring.isSettling).toBe(true);
   expect(ring.inForce([1, 2, 3], 1300)).toEqual([1, 2, 3]);
+  expect(ring.isSettling).toBe(false);
 });
 
 it("takes a seat that is gone off the ring at once, and waits anew when it comes back", () => {
