@@ -22,11 +22,6 @@ export async function requestClaims(
 ): Promise<readonly ClaimAnswer[]> {
   // If another server turns up meanwhile, the claims count as the older one's and have to be made again.
   const { incarnation } = database;
-  const replaced = await replaceAll(database, requests);
-  if (replaced) {
-    for (const claim of replaced) database.noteClaim(claim, incarnation);
-    return replaced.map((claim) => ({ kind: "claimed", claim }));
-  }
   // In the order of their keys: two that ask for the same markets must not wait for each other.
   const sorted = requests.toSorted((a, b) => (keyOf(a.market) < keyOf(b.market) ? -1 : 1));
   const answers = await database.transaction(async (trx) => {
@@ -44,40 +39,6 @@ export async function requestClaims(
     return answer;
   });
 }
-
-/** A takeover is one statement where every request names the claim that it replaces, and all of them are right. */
-async function replaceAll(
-  database: Database,
-  requests: readonly ClaimRequest[],
-): Promise<readonly Claim[] | undefined> {
-  const [first] = requests;
-  const isShort = requests.length <= MARKETS_AT_ONCE;
-  if (!first || !isShort || requests.some(({ replaces }) => replaces === undefined)) return undefined;
-  const token = randomUUID();
-  try {
-    await database.transaction(async (trx) => {
-      const { numUpdatedRows } = await trx
-        .updateTable("claims")
-        .where((eb) =>
-          eb.or(
-            requests.map(({ market, replaces = 0 }) =>
-              eb.and([isAnyMarket(eb, [market]), eb("epoch", "=", replaces), eb("token", "<>", NO_TOKEN)]),
-            ),
-          ),
-        )
-        .set(newHolder(database, first, token))
-        .executeTakeFirstOrThrow();
-      if (numUpdatedRows !== BigInt(requests.length)) throw new NotAllReplaced();
-    });
-  } catch (error) {
-    // Nothing was changed: somebody was quicker, and each market is looked at by itself.
-    if (error instanceof NotAllReplaced) return undefined;
-    throw error;
-  }
-  return requests.map(({ market, holder, replaces = 0 }) => ({ market, epoch: replaces + 1, token, holder }));
-}
-
-class NotAllReplaced extends Error {}
 
 function newHolder({ traits }: Database, { holder, ttlMs }: ClaimRequest, token: string) {
   return {
@@ -97,20 +58,22 @@ async function request(
   const markets = requests.map(({ market }) => market);
   let rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
   if (rows.size < markets.length) {
-    const free = markets
-      .filter((market) => !rows.has(keyOf(market)))
-      .map(({ exchange, account, symbol }) => ({
-        ...{ exchange, account, symbol },
-        ...{ epoch: 0, token: NO_TOKEN, holder: "", expires_at: 0 },
-      }));
-    await insertIfAbsent(trx, traits, "claims", free);
-    rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
+    const known = await knownKeys(trx, markets);
+    const absent = markets.filter((market) => !known.has(keyOf(market)));
+    if (absent.length > 0) {
+      const free = { epoch: 0, token: NO_TOKEN, holder: "", expires_at: 0 };
+      const fresh = absent.map(({ exchange, account, symbol }) => ({ exchange, account, symbol, ...free }));
+      await insertIfAbsent(trx, traits, "claims", fresh);
+      rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
+    }
   }
   const token = randomUUID();
   const answers = requests.map(({ market, holder, replaces }): readonly [string, ClaimAnswer] => {
     const row = rows.get(keyOf(market));
-    const { epoch = 0, expiresInMs = 0 } = row ?? {};
-    if (row && expiresInMs > 0 && epoch !== replaces) {
+    // Somebody writes under its claim at this moment, or sleeps in the middle of it: the others need not wait for it.
+    if (!row) return [keyOf(market), { kind: "held", holder: "", epoch: 0, expiresInMs: 100 }];
+    const { epoch, expiresInMs } = row;
+    if (expiresInMs > 0 && epoch !== replaces) {
       return [keyOf(market), { kind: "held", holder: row.holder, epoch, expiresInMs }];
     }
     const claim: Claim = { market, epoch: epoch + 1, token, holder };
@@ -133,7 +96,20 @@ async function request(
   return new Map(answers);
 }
 
-/** The markets' rows, which stay as they are until the transaction ends. */
+/** Which of the markets have a row, locked or not. */
+async function knownKeys(
+  trx: Transaction<Schema>,
+  markets: readonly MarketKey[],
+): Promise<ReadonlySet<string>> {
+  const rows = await trx
+    .selectFrom("claims")
+    .select(["exchange", "account", "symbol"])
+    .where((eb) => isAnyMarket(eb, markets))
+    .execute();
+  return new Set(rows.map(keyOf));
+}
+
+/** The markets' rows, which stay as they are until the transaction ends; not those that another transaction holds. */
 async function lockRows(
   trx: Transaction<Schema>,
   markets: readonly MarketKey[],
@@ -148,7 +124,7 @@ async function lockRows(
     .orderBy("exchange")
     .orderBy("account")
     .orderBy("symbol")
-    .$if(locksRows, (query) => query.forUpdate())
+    .$if(locksRows, (query) => query.forUpdate().skipLocked())
     .execute();
   return new Map(
     rows.map((row) => [

@@ -29,7 +29,7 @@ export interface ClaimRequest {
   readonly replaces?: number;
 }
 
-/** `held`: somebody has it, for as long as `expiresInMs` unless they renew it. */
+/** `held`: somebody has it (nobody is named where it is being written at this moment), for as long as `expiresInMs` unless they renew it. */
 export type ClaimAnswer =
   | { readonly kind: "claimed"; readonly claim: Claim }
   | {
