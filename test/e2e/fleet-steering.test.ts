@@ -93,7 +93,8 @@ describeWithServers(["etcd", "postgres", "redis-server"], `a fleet that is steer
     expect(after.symbols.find(({ symbol }) => symbol === moved)?.owner).toBe("b");
     expect(others(after)).toEqual(others(before));
     expect((await run("rebalance")).stdout).toContain("1 moves by hand ended");
-    expect((await untilWell(["a", "b"])).symbols.find(({ symbol }) => symbol === moved)?.owner).toBe("a");
+    await until(async () => (await status()).symbols.find(({ symbol }) => symbol === moved)?.owner === "a");
+    await untilWell(["a", "b"]);
   });
 
   it("refuses a seat, a symbol and an instance that do not exist, with what there is", async () => {
@@ -160,6 +161,7 @@ describeWithServers(["etcd", "postgres", "redis-server"], `a fleet that is steer
 
   it("says of a change that needs a restart who waits for it", async () => {
     const watching = startCommand(["config", "watch", "-c", fleet[0]?.config ?? ""], { cwd: lab.folder });
+    await watching.says("4 ");
     expect((await run("config", "set", "trading.reconcile_interval", "20")).stdout).toContain(
       "trading.reconcile_interval: taken over when an instance is restarted",
     );

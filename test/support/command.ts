@@ -83,6 +83,16 @@ export class Command {
     }
   }
 
+  /** Resolves once it has said `text` on its standard output; throws when it did not in time. */
+  async says(text: string, limitMs = LIMIT_MS): Promise<void> {
+    const deadline = AbortSignal.timeout(limitMs);
+    while (!this.#stdout.includes(text)) {
+      if (this.#end || deadline.aborted)
+        throw new Error(`it never said "${text}":\n${this.#stdout}${this.#stderr}`);
+      await this.#somethingNew(deadline);
+    }
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
