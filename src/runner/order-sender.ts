@@ -22,7 +22,7 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   try {
     if (!(await locks.take(terms))) {
       // Two who want one level must not come back at the same moment for ever.
-      await ports.activity.pause(clock, Math.random() * BUSY_JITTER_MS, context.signal);
+      await ports.activity.pause(clock, ports.random() * BUSY_JITTER_MS, context.signal);
       return notSent("level_busy");
     }
   } catch (error) {
