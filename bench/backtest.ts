@@ -1,5 +1,6 @@
 /** Engine speed of the back-test: 30 levels, full accounting, one core, the data in memory. */
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { runBacktest } from "../src/backtest/run-backtest.ts";
 import type { FillModel } from "../src/backtest/run-backtest.ts";
 import type { PriceTicks } from "../src/domain/amounts.ts";
@@ -14,7 +15,7 @@ import { loadCandles } from "../src/venue/market/candles.ts";
 import type { BenchResult } from "./bench.ts";
 import { secondsOf, spreadOf } from "./bench.ts";
 
-const FILE = "/work/shared/data/binance-btcusdt-1m-2023.csv.gz";
+const FILE = resolve("../shared/data/binance-btcusdt-1m-2023.csv.gz");
 const CANDLES = 500_000;
 const ROUNDS = 5;
 const WARM_UPS = 3;
