@@ -209,7 +209,7 @@ export async function startInstance(
 }
 
 /** A dry run stores nothing: what it decided never happened. */
-const NOWHERE: DatabaseAddress = { type: "sqlite", file: ":memory:" };
+const NOWHERE = { type: "sqlite", file: ":memory:" } as const satisfies DatabaseAddress;
 
 function isDryRun(config: Config): boolean {
   return realExchangeOf(config)?.real.mode === "dry_run";
@@ -230,11 +230,12 @@ function openOwnSpool(
   return wrappers.spool?.(spool) ?? spool;
 }
 
-/** What belongs to a database in memory is in memory too; else the spool lies beside the database, or with the data. */
+/** Unless the config says: beside the database file, as gone as one in memory, or with the data of this process. */
 function spoolFile({ database, instance }: Config, address: DatabaseAddress): string {
-  const isFile = address.type === "sqlite";
-  if (isFile && address.file === ":memory:") return address.file;
-  return database.spool_file ?? (isFile ? `${address.file}.spool` : `./data/${instance.id}.spool`);
+  if (address === NOWHERE) return NOWHERE.file;
+  if (database.spool_file !== undefined) return database.spool_file;
+  if (address.type !== "sqlite") return `./data/${instance.id}.spool`;
+  return address.file === ":memory:" ? address.file : `${address.file}.spool`;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

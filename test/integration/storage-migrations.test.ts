@@ -83,9 +83,9 @@ function describeMigrations(undoesSchemaChanges: boolean, start: () => Promise<E
           const storage = await openStorage(parseDsn(empty.dsn));
           const [summary] = await storage.listBots();
           expect(summary).toMatchObject({ bot: { code: bot.code }, totals: { fills: 7 } });
-          expect(await storage.listDays({ limit: 9 })).toMatchObject([
-            { day: undefined, fills: 7, fees: "1.5" },
-          ]);
+          // What came before the days were kept stands before them all; a later version has kept them itself.
+          const before = version < 2 ? [{ day: undefined, fills: 7, fees: "1.5" }] : [];
+          expect(await storage.listDays({ limit: 9 })).toMatchObject(before);
           await storage.close();
         }
         await migrateTo(database, 0);
