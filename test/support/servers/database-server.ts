@@ -40,7 +40,7 @@ export function databaseServer(
   let made = 0;
   // PostgreSQL has a process for each connection, which would go on without the first.
   const signalAll = (name: NodeJS.Signals): void => {
-    for (const pid of childrenOf(server.pid)) process.kill(pid, name);
+    for (const pid of childrenOf(server.pid)) signalIfThere(pid, name);
     server.signal(name);
   };
   const dsn = (database: string, { user, password }: Login = admin): string =>
@@ -92,4 +92,13 @@ function childrenOf(parent: number): readonly number[] {
         return false;
       }
     });
+}
+
+/** A server's helpers come and go by themselves. */
+function signalIfThere(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
