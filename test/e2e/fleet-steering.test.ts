@@ -91,7 +91,9 @@ describeWithServers(["etcd", "postgres", "redis-server"], `a fleet that is steer
     const others = (shown: Status) =>
       shown.symbols.filter(({ symbol }) => symbol !== moved).map(({ owner }) => owner);
     expect(after.symbols.find(({ symbol }) => symbol === moved)?.owner).toBe("b");
-    expect(others(after)).toEqual(others(before));
+    // Where the seat is full with it, one of those that the ring had put there makes room.
+    const owners = others(before);
+    expect(others(after).filter((owner, index) => owner !== owners[index]).length).toBeLessThanOrEqual(1);
     expect((await run("rebalance")).stdout).toContain("1 moves by hand ended");
     await until(async () => (await status()).symbols.find(({ symbol }) => symbol === moved)?.owner === "a");
     await untilWell(["a", "b"]);
