@@ -10,7 +10,7 @@ import type { Storage } from "../storage/storage.ts";
 type LockConfig = Config["distributed_lock"];
 
 export function lockOptions(config: LockConfig, storage: Storage): LockOptions {
-  const { prefix, redis, etcd } = config;
+  const { prefix, redis } = config;
   const maxTtlMs = config.default_ttl * 1000;
   switch (config.enabled ? config.type : "memory") {
     case "memory":
@@ -29,11 +29,6 @@ export function lockOptions(config: LockConfig, storage: Storage): LockOptions {
         ...(username === undefined ? {} : { username }),
         ...(password === "" ? {} : { password }),
       };
-    }
-    case "etcd": {
-      const { endpoints: hosts, username, password } = etcd;
-      const login = username === undefined ? {} : { username, password };
-      return { type: "etcd", hosts, prefix, maxTtlMs, ...login };
     }
   }
 }
