@@ -4,19 +4,22 @@ import { openEtcdStore } from "../src/coordination/etcd-store.ts";
 import { endCommands } from "../test/support/command.ts";
 import type { FleetInstance } from "../test/e2e/fleet-lab.ts";
 import { FleetLab, timeOf, until } from "../test/e2e/fleet-lab.ts";
-import { readJournal } from "../test/e2e/read-journal.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
 
 const SYMBOLS = 60;
 const KILLS = 20;
-const FREEZES = 5;
+/** One for each seat: what was taken on suspicion is not taken so again for a while. */
+const FREEZES = 3;
+/** Deaths at whose moment a successor is only started. */
+const COLD_STARTS = 4;
 const HANDOVERS = 12;
 const LEASES = 5;
 const SHORTEST_LEASE_MS = 2000;
 
 export async function benchFleet(): Promise<readonly BenchResult[]> {
-  const lab = await FleetLab.open({ symbols: SYMBOLS, etcdSize: 3 });
+  // A seat waits for a successor that is only started: nobody else takes its symbols meanwhile.
+  const lab = await FleetLab.open({ symbols: SYMBOLS, etcdSize: 3, coordination: { grace_ms: 60_000 } });
   try {
     const bare = await bareLease(lab);
     const fleet = new Fleet(lab);
@@ -28,13 +31,16 @@ export async function benchFleet(): Promise<readonly BenchResult[]> {
     const freezes: number[] = [];
     for (let freeze = 0; freeze < FREEZES; freeze += 1) freezes.push(await fleet.freeze());
     console.error(`killed ${KILLS} times; frozen ${FREEZES} times: ${freezes.map(Math.round).join(", ")} ms`);
+    const cold: number[] = [];
+    for (let start = 0; start < COLD_STARTS; start += 1) cold.push(await fleet.killWithoutStandby());
     const pauses: number[] = [];
     for (let turn = 0; turn < HANDOVERS; turn += 1) pauses.push(await fleet.handOver(turn));
     const against = (name: string, values: readonly number[]): BenchResult => result(name, values, bare);
     return [
       against("fleet: first claim after a kill", kills.first),
       against("fleet: all claims after a kill", kills.last),
-      against("fleet: first order after a kill", kills.orders),
+      against("fleet: first order after a kill, warm standby", kills.orders),
+      against("fleet: first order after a kill, cold start", cold),
       against("fleet: all claims after a freeze", freezes),
       against("fleet: pause of a planned move", pauses),
     ];
@@ -80,40 +86,44 @@ class Fleet {
     const claims = await this.#claims(heir, heard, count);
     times.first.push(Math.min(...claims) - killed);
     times.last.push(Math.max(...claims) - killed);
-    const taken = new Set(
-      heir.command.lines
-        .slice(heard)
-        .flatMap((line) => (line.event === "bot.claimed" ? [line["symbol"]] : [])),
-    );
-    const firstOrder = () =>
-      readJournal(this.#lab.venue.journal).find(
-        (line) =>
-          line.kind === "place" &&
-          line.outcome === "accepted" &&
-          line.time > killed &&
-          taken.has(line.symbol),
-      );
-    await until(() => firstOrder() !== undefined, 60_000);
-    times.orders.push((firstOrder()?.time ?? Number.NaN) - killed);
+    times.orders.push((await this.#lab.firstOrder(heir, killed)) - killed);
     await until(
       () => heir.command.lines.slice(heard).filter(({ event }) => event === "bot.trading").length >= count,
       60_000,
     );
-    const again = this.#lab.start(victim.id, victim.options);
-    this.#instances = this.#instances.map((one) => (one === victim ? again : one));
-    await again.command.line(({ event }) => event === "instance.started", 60_000);
+    await this.#startAgain(victim);
     await pause(6000);
   }
 
+  /** From a kill to the first order of an instance that is started at its moment. */
+  async killWithoutStandby(): Promise<number> {
+    const { victim, heir, count } = await this.#pair();
+    heir.command.kill("SIGTERM");
+    await heir.command.ended;
+    const killed = Date.now();
+    victim.command.kill("SIGKILL");
+    const late = this.#lab.start(heir.id, { standby: true });
+    this.#instances = this.#instances.map((one) => (one === heir ? late : one));
+    const elapsedMs = (await this.#lab.firstOrder(late, killed)) - killed;
+    await late.command.linesMatching(({ event }) => event === "bot.trading", count, 60_000);
+    await this.#startAgain(victim);
+    return elapsedMs;
+  }
+
+  async #startAgain(victim: FleetInstance): Promise<void> {
+    const again = this.#lab.start(victim.id, victim.options);
+    this.#instances = this.#instances.map((one) => (one === victim ? again : one));
+    await again.command.line(({ event }) => event === "instance.started", 60_000);
+  }
+
   async freeze(): Promise<number> {
-    const { victim, heir, count, heard } = await this.#pair();
+    const { victim, heir, count, heard } = await this.#pair((await this.#lab.longestSeated()).id);
     const frozen = Date.now();
     victim.command.kill("SIGSTOP");
     const claims = await this.#claims(heir, heard, count);
     victim.command.kill("SIGCONT");
-    await victim.command.line(({ event }) => event === "seat.lost");
-    // A seat that was taken on suspicion is not taken so again for 30 s.
-    await pause(31_000);
+    await victim.command.line((line) => line.event === "seat.lost" && timeOf(line) > frozen);
+    await pause(6000);
     return Math.max(...claims) - frozen;
   }
 
@@ -152,7 +162,8 @@ class Fleet {
     return news().map(timeOf);
   }
 
-  async #pair(): Promise<{
+  /** An owner, any if none is named, and the standby. */
+  async #pair(id?: string): Promise<{
     readonly victim: FleetInstance;
     readonly heir: FleetInstance;
     readonly count: number;
@@ -161,7 +172,7 @@ class Fleet {
     const holders = await this.#lab.holders();
     const busy = this.#instances.filter(({ id }) => (holders[id] ?? 0) > 0);
     const heir = this.#instances.find((one) => !busy.includes(one));
-    const victim = busy[Math.floor(Math.random() * busy.length)];
+    const victim = busy.find((one) => one.id === id) ?? busy[Math.floor(Math.random() * busy.length)];
     if (!heir || !victim) throw new Error("there is no standby");
     return { victim, heir, count: holders[victim.id] ?? 0, heard: heir.command.lines.length };
   }

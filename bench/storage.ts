@@ -13,6 +13,7 @@ import {
 } from "../src/storage/mapping.ts";
 import type { Claim } from "../src/domain/claim.ts";
 import type { Bot } from "../src/domain/grid.ts";
+import { parseMoney } from "../src/domain/amounts.ts";
 import { instant } from "../src/domain/ids.ts";
 import type { StoreRecord } from "../src/domain/records.ts";
 import { KyselyStorage } from "../src/storage/kysely-storage.ts";
@@ -20,6 +21,7 @@ import { openDatabase } from "../src/storage/create-storage.ts";
 import type { Database } from "../src/storage/database.ts";
 import { parseDsn } from "../src/storage/dsn.ts";
 import { SCHEMA_VERSION, migrateTo } from "../src/storage/migrations/migrate.ts";
+import type { Intent } from "../src/storage/storage.ts";
 import type { Statements } from "../src/storage/statements.ts";
 import { compileStatements } from "../src/storage/statements.ts";
 import {
@@ -41,11 +43,21 @@ const WARM_UPS = 10;
 const OPERATIONS = 100;
 const BATCHES = 2;
 const BATCH = 1000;
+/** Of a grid of usual size. */
+const OPEN_BUYS = 20;
+const RESERVE = parseMoney("10");
 
 interface Contestants {
   readonly storage: KyselyStorage;
   readonly statements: Statements;
   readonly raw: RawDriver;
+  readonly claim: Claim;
+  readonly bot: Bot;
+  /** Bots whose buys are set aside: one for intents, one with a grid of open buys for fills. */
+  readonly saving: readonly [intents: Owned, fills: Owned];
+}
+
+interface Owned {
   readonly claim: Claim;
   readonly bot: Bot;
 }
@@ -109,7 +121,34 @@ async function prepare(database: Database, raw: RawDriver): Promise<Contestants>
   const claim = await storage.claim(bot.market, "bench");
   await storage.createBot(claim, bot);
   await storage.insertIntent(claim, bot, sampleIntent(bot, 1));
-  return { storage, statements: compileStatements(database.compiler, database.traits), raw, claim, bot };
+  const account = { exchange: bot.market.exchange, account: bot.market.account };
+  const version = (await storage.openBalances(account, ["USDT"])).get("USDT") ?? 0;
+  await storage.saveBalances(account, [{ asset: "USDT", usable: parseMoney("1000000000"), version }]);
+  const saving = [
+    await openSaving(storage, "bot0000002", "ETH/USDT", 0),
+    await openSaving(storage, "bot0000003", "XRP/USDT", OPEN_BUYS),
+  ] as const;
+  const statements = compileStatements(database.compiler, database.traits);
+  return { storage, statements, raw, claim, bot, saving };
+}
+
+/** A bot whose buys are set aside, with some of them open. */
+async function openSaving(
+  storage: KyselyStorage,
+  code: string,
+  symbol: string,
+  buys: number,
+): Promise<Owned> {
+  const bot = sampleBot(code, symbol);
+  const claim = await storage.claim(bot.market, "bench");
+  await storage.createBot(claim, bot);
+  await storage.openReservation(claim, bot);
+  for (let slot = 1; slot <= buys; slot += 1) await storage.insertIntent(claim, bot, savingIntent(bot, slot));
+  return { claim, bot };
+}
+
+function savingIntent(bot: Bot, slot: number): Intent {
+  return { ...sampleIntent(bot, slot), reserve: RESERVE };
 }
 
 async function race(database: string, task: Task, contestants: Contestants): Promise<BenchResult> {
@@ -160,13 +199,30 @@ const TASKS: readonly Task[] = [
         const intent = sampleIntent(bot, slotOf(round, index));
         return () => storage.insertIntent(claim, bot, intent);
       }),
-    raw: ({ statements, claim, bot }, round) =>
+    raw: (all, round) => rawIntents(all, round, 0),
+  },
+  {
+    name: "intent, money set aside",
+    unit: "intents/s",
+    rowsPerRound: OPERATIONS,
+    ours: ({ storage, saving: [{ claim, bot }] }, round) =>
       times(OPERATIONS, (index) => {
-        const { terms, validUntil } = sampleIntent(bot, slotOf(round, index), "sell");
-        const origin = { status: "pending", exchangeOrderId: null, validUntil, epoch: claim.epoch } as const;
-        const row = newOrderRow(bot, terms, origin);
-        return [statements.insertIntent.with({ ...row, ...bot.market, token: claim.token })];
+        const intent = savingIntent(bot, slotOf(round, index));
+        return () => storage.insertIntent(claim, bot, intent);
       }),
+    raw: (all, round) => rawIntents(all, round, ROUNDS + WARM_UPS),
+  },
+  {
+    name: "fill, money set aside",
+    unit: "fills/s",
+    rowsPerRound: OPERATIONS,
+    ours: ({ storage, saving: [, { claim, bot }] }, round) =>
+      times(OPERATIONS, (index) => {
+        const records = partFillRecords(sampleTerms(bot, 1), `saving ${round} ${index}`);
+        return () => storage.commit(claim, bot, records);
+      }),
+    raw: ({ statements, claim, bot }, round) =>
+      times(OPERATIONS, (index) => fillStatements(statements, claim, bot, `rawer ${round} ${index}`)),
   },
   {
     name: "fill",
@@ -201,6 +257,20 @@ const TASKS: readonly Task[] = [
       }),
   },
 ];
+
+/** `rounds`: how many were before, so that no slot is used twice. */
+function rawIntents(
+  { statements, claim, bot }: Contestants,
+  round: number,
+  rounds: number,
+): readonly (readonly CompiledQuery[])[] {
+  return times(OPERATIONS, (index) => {
+    const { terms, validUntil } = sampleIntent(bot, slotOf(rounds + round, index), "sell");
+    const origin = { status: "pending", exchangeOrderId: null, validUntil, epoch: claim.epoch } as const;
+    const row = newOrderRow(bot, terms, origin);
+    return [statements.insertIntent.with({ ...row, ...bot.market, token: claim.token })];
+  });
+}
 
 function slotOf(round: number, index: number): number {
   return 10 + round * OPERATIONS + index;

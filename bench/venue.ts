@@ -1,4 +1,7 @@
-/** Signed orders over HTTP: the venue with its journal on, against node:http that only parses and verifies. */
+/**
+ * Signed orders over HTTP: the venue with its journal on, against node:http that only parses and verifies. And ten
+ * thousand listeners of a ticker that changes each second: how late they hear of it, and what they cost.
+ */
 import { fork } from "node:child_process";
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
@@ -10,14 +13,19 @@ import { join, resolve } from "node:path";
 import { parseMoney, priceTicks, quantityLots } from "../src/domain/amounts.ts";
 import { createInstrument } from "../src/domain/instrument.ts";
 import type { Log } from "../src/domain/log.ts";
+import type { PriceSource } from "../src/venue/server/options.ts";
+import type { VenueServer } from "../src/venue/server/start-venue.ts";
 import { startVenue } from "../src/venue/server/start-venue.ts";
 import type { BenchResult } from "./bench.ts";
-import { spreadOf } from "./bench.ts";
+import { collectGarbage, spreadOf } from "./bench.ts";
 
 const KEY = { key: "bench-key", secret: "bench-secret" };
 const ORDERS = 40_000;
 const CONNECTIONS = 512;
 const ROUNDS = 5;
+const LISTENERS = 10_000;
+const LISTEN_SECONDS = 6;
+const MB = 1_000_000;
 
 interface Load {
   readonly seconds: number;
@@ -34,6 +42,8 @@ interface Round {
 }
 
 export async function benchVenue(): Promise<readonly BenchResult[]> {
+  // First, while nothing else has been in memory.
+  const listeners = await measureListeners();
   const venue: Round[] = [];
   const bare: Round[] = [];
   for (let round = -1; round < ROUNDS; round += 1) {
@@ -52,10 +62,19 @@ export async function benchVenue(): Promise<readonly BenchResult[]> {
     result("venue: signed orders", "orders/s", ({ perSecond }) => perSecond),
     result("venue: signed orders, one core", "orders/CPU s", ({ perCpuSecond }) => perCpuSecond),
     result("venue: order p99", "ms", ({ p99 }) => p99),
+    ...listeners,
   ];
 }
 
 async function measureVenue(): Promise<Round> {
+  return withVenue({ kind: "manual", startPrice: START_PRICE }, async ({ port }) => load(port));
+}
+
+/** Runs `work` on a venue with a journal in a folder of its own. */
+async function withVenue<Result>(
+  source: PriceSource,
+  work: (server: VenueServer) => Promise<Result>,
+): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "quantmesh-bench-venue-"));
   const server = await startVenue({
     host: "127.0.0.1",
@@ -81,7 +100,7 @@ async function measureVenue(): Promise<Round> {
           maxOpenOrders: 10_000_000,
         },
         fill: "touch",
-        source: { kind: "manual", startPrice: priceTicks(6_000_000) },
+        source,
       },
     ],
     accounts: [{ name: "bench", balances: { USDT: parseMoney("1000000000000") } }],
@@ -92,11 +111,11 @@ async function measureVenue(): Promise<Round> {
     folder,
     snapshotEvery: 1e9,
     seed: 1,
-    refuseReplays: false,
+    refuseReplays: true,
     log: SILENT,
   });
   try {
-    return await load(server.port);
+    return await work(server);
   } finally {
     await server.close();
     rmSync(folder, { recursive: true });
@@ -143,6 +162,48 @@ async function load(port: number): Promise<Round> {
     p99: answer.p99,
   };
 }
+
+interface Heard {
+  readonly updates: number;
+  /** Connections that ended. */
+  readonly cut: number;
+  /** From the event's own time to its arrival, ms. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+async function measureListeners(): Promise<readonly BenchResult[]> {
+  const walk = { seed: 1, startPrice: START_PRICE, stepTicks: 500, stepMs: 1_000, reversion: 1_000 };
+  return withVenue({ kind: "walk", ...walk }, async ({ port }) => {
+    collectGarbage();
+    const before = process.memoryUsage().rss;
+    const options = { port, connections: LISTENERS, seconds: LISTEN_SECONDS, stream: "btcusdt@ticker" };
+    const child = fork(resolve("bench/venue-listeners.mjs"), [JSON.stringify(options)]);
+    await once(child, "message");
+    child.send("go");
+    const cpu = process.cpuUsage();
+    const [heard] = (await once(child, "message")) as [Heard];
+    const { user, system } = process.cpuUsage(cpu);
+    if (heard.cut > 0 || heard.updates < LISTENERS * (LISTEN_SECONDS - 2))
+      throw new Error(`${heard.updates} updates came, ${heard.cut} connections ended`);
+    const one = (name: string, unit: string, value: number): BenchResult => ({
+      name: `venue: 10k tickers, ${name}`,
+      value,
+      unit,
+      min: value,
+      max: value,
+    });
+    return [
+      one("updates", "updates/s", heard.updates / LISTEN_SECONDS),
+      one("lag p50", "ms", heard.p50),
+      one("lag p99", "ms", heard.p99),
+      one("CPU", "% of a core", (user + system) / LISTEN_SECONDS / 1e4),
+      one("memory", "MB", (process.memoryUsage().rss - before) / MB),
+    ];
+  });
+}
+
+const START_PRICE = priceTicks(6_000_000);
 
 const SILENT: Log = {
   debug: () => undefined,

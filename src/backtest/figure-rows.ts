@@ -7,6 +7,7 @@ export function figureRows(report: BacktestReport): readonly FigureRow[] {
   const { candlesPerSecond, seconds, loadSeconds } = report;
   return [
     ["candles", `${report.candles}  ${report.from} – ${report.to}`],
+    ["gaps", gapsText(report)],
     ["price", `${report.startPrice} → ${report.lastPrice}`],
     ["fills", String(report.fills)],
     ["trades", String(report.trades)],
@@ -24,9 +25,15 @@ export function figureRows(report: BacktestReport): readonly FigureRow[] {
     ["identity error", report.identityError],
     [
       "speed",
-      `${candlesPerSecond} candles/s (${seconds.toFixed(3)} s; file read in ${loadSeconds.toFixed(3)} s)`,
+      `${candlesPerSecond} candles/s (${seconds.toFixed(3)} s; candles read in ${loadSeconds.toFixed(3)} s)`,
     ],
   ];
+}
+
+function gapsText({ gaps, missingCandles, biggestGap }: BacktestReport): string {
+  if (!biggestGap) return "none";
+  const { from, to, candles } = biggestGap;
+  return `${gaps}, ${missingCandles} candles missing; the biggest of ${candles}, ${from} – ${to}`;
 }
 
 /** Why a back-test has no trades; undefined where it has some. */

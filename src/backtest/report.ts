@@ -4,8 +4,8 @@ import { formatPrice, formatQuantity } from "../domain/instrument.ts";
 import { initialEquity } from "../strategy/sizing.ts";
 import { startingSlots } from "../strategy/window.ts";
 import { valueGrid } from "../strategy/valuation.ts";
-import type { Candles } from "../venue/market/candles.ts";
 import type { BacktestOutcome, FillModel } from "./run-backtest.ts";
+import type { SeenSummary } from "./seen-candles.ts";
 
 /** Amounts are exact decimal text, in quote unless said otherwise. */
 export interface BacktestReport {
@@ -14,6 +14,10 @@ export interface BacktestReport {
   readonly from: string;
   readonly to: string;
   readonly candles: number;
+  /** Holes between `from` and `to`, or in what was asked for: the price jumped over them. */
+  readonly gaps: number;
+  readonly missingCandles: number;
+  readonly biggestGap: { readonly from: string; readonly to: string; readonly candles: number } | null;
   /** Executions; the initial purchase is one. */
   readonly fills: number;
   /** Cycles whose buy was a grid order. */
@@ -53,7 +57,7 @@ export interface Timing {
 
 export function reportBacktest(
   outcome: BacktestOutcome,
-  candles: Candles,
+  seen: SeenSummary,
   fill: FillModel,
   timing: Timing,
 ): BacktestReport {
@@ -67,9 +71,10 @@ export function reportBacktest(
   return {
     symbol: instrument.symbol,
     fill,
-    from: isoTime(candles.timestamp[0] ?? 0),
-    to: isoTime((candles.timestamp[candles.length - 1] ?? 0) + candles.intervalMs),
-    candles: candles.length,
+    from: isoTime(seen.from),
+    to: isoTime(seen.to),
+    candles: seen.candles,
+    ...describeGaps(seen),
     fills: totals.fills,
     trades: totals.trades,
     inventorySells: totals.inventorySells,
@@ -89,7 +94,21 @@ export function reportBacktest(
     openSells: count("selling"),
     seconds: timing.seconds,
     loadSeconds: timing.loadSeconds,
-    candlesPerSecond: Math.round(candles.length / timing.seconds),
+    candlesPerSecond: Math.round(seen.candles / timing.seconds),
+  };
+}
+
+function describeGaps({ gaps }: SeenSummary): Pick<BacktestReport, "gaps" | "missingCandles" | "biggestGap"> {
+  const biggest = gaps.reduce<SeenSummary["gaps"][number] | undefined>(
+    (best, gap) => (best && best.candles >= gap.candles ? best : gap),
+    undefined,
+  );
+  return {
+    gaps: gaps.length,
+    missingCandles: gaps.reduce((sum, { candles }) => sum + candles, 0),
+    biggestGap: biggest
+      ? { from: isoTime(biggest.from), to: isoTime(biggest.to), candles: biggest.candles }
+      : null,
   };
 }
 

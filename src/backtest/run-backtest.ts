@@ -21,15 +21,18 @@ import { RestingOrders } from "./resting-orders.ts";
 /** `touch`: a limit is filled when the price reaches it; `through`: when it goes one tick beyond. */
 export type FillModel = "touch" | "through";
 
-export interface BacktestOptions {
+export interface RunOptions {
   readonly bot: Bot;
   readonly rules: Rules;
-  readonly candles: Candles;
   readonly fill: FillModel;
   /** Called for every execution, in order, with the totals that it leaves. */
   readonly onFill?: (order: OrderRef, execution: Execution, totals: Totals) => void;
   /** Called about every 100,000 candles with the number done. */
   readonly onProgress?: (candles: number) => void;
+}
+
+export interface BacktestOptions extends RunOptions {
+  readonly candles: Candles;
 }
 
 export interface BacktestOutcome {
@@ -41,43 +44,71 @@ export interface BacktestOutcome {
 
 const PROGRESS_EVERY = 100_000;
 
+/** Runs the grid over all candles. */
+export function runBacktest({ candles, ...options }: BacktestOptions): BacktestOutcome {
+  const run = new BacktestRun(options);
+  run.feed(candles);
+  return run.finish();
+}
+
 /**
- * Runs the grid over all candles. A candle's path is open → low → high → close when it closes at or above its open,
- * else open → high → low → close, with the gap from the previous close before it. A falling stretch fills buys down
- * to its end, a rising one sells up to its end, each at its own limit as maker.
+ * A back-test over candles that come in pieces, so that it needs no more memory for a longer time. A candle's path is
+ * open → low → high → close when it closes at or above its open, else open → high → low → close, with the gap from
+ * the previous close before it. A falling stretch fills buys down to its end, a rising one sells up to its end, each
+ * at its own limit as maker.
  */
-export function runBacktest(options: BacktestOptions): BacktestOutcome {
-  const { candles, onProgress } = options;
-  const { open, high, low, close, timestamp, length, intervalMs } = candles;
-  const market = new SimulatedMarket(options);
-  market.start(open[0] as PriceTicks, timestamp[0] as Instant);
-  const equity = new EquityCurve(options.bot.instrument);
-  if (market.hasTraded) equity.rebase(market.takeTotals());
-  let { below, above } = market.band;
-  for (let i = 0; i < length; i++) {
-    const lowest = low[i] as number;
-    const highest = high[i] as number;
-    const last = close[i] as number;
-    if (lowest <= below || highest >= above) {
-      const at = timestamp[i] as number;
-      const quarter = intervalMs / 4;
-      const first = open[i] as number;
-      const rises = last >= first;
-      market.moveTo(first, at);
-      market.moveTo(rises ? lowest : highest, at + quarter);
-      market.moveTo(rises ? highest : lowest, at + 2 * quarter);
-      market.moveTo(last, at + 3 * quarter);
-      ({ below, above } = market.band);
+export class BacktestRun {
+  readonly #market: SimulatedMarket;
+  readonly #equity: EquityCurve;
+  readonly #onProgress: RunOptions["onProgress"];
+  #done = 0;
+  #lastPrice = 0;
+
+  constructor(options: RunOptions) {
+    this.#market = new SimulatedMarket(options);
+    this.#equity = new EquityCurve(options.bot.instrument);
+    this.#onProgress = options.onProgress;
+  }
+
+  /** The next candles, at least one. */
+  feed(candles: Candles): void {
+    const { open, high, low, close, timestamp, length, intervalMs } = candles;
+    const [market, equity, onProgress] = [this.#market, this.#equity, this.#onProgress];
+    if (this.#done === 0) {
+      market.start(open[0] as PriceTicks, timestamp[0] as Instant);
       if (market.hasTraded) equity.rebase(market.takeTotals());
     }
-    equity.close(last);
-    if (onProgress && (i + 1) % PROGRESS_EVERY === 0) onProgress(i + 1);
+    let { below, above } = market.band;
+    for (let i = 0; i < length; i++) {
+      const lowest = low[i] as number;
+      const highest = high[i] as number;
+      const last = close[i] as number;
+      if (lowest <= below || highest >= above) {
+        const at = timestamp[i] as number;
+        const quarter = intervalMs / 4;
+        const first = open[i] as number;
+        const rises = last >= first;
+        market.moveTo(first, at);
+        market.moveTo(rises ? lowest : highest, at + quarter);
+        market.moveTo(rises ? highest : lowest, at + 2 * quarter);
+        market.moveTo(last, at + 3 * quarter);
+        ({ below, above } = market.band);
+        if (market.hasTraded) equity.rebase(market.takeTotals());
+      }
+      equity.close(last);
+      if (onProgress && (this.#done + i + 1) % PROGRESS_EVERY === 0) onProgress(this.#done + i + 1);
+    }
+    this.#done += length;
+    this.#lastPrice = close[length - 1] as number;
   }
-  return {
-    state: market.state,
-    lastPrice: close[length - 1] as PriceTicks,
-    maxDrawdown: equity.maxDrawdown(),
-  };
+
+  finish(): BacktestOutcome {
+    return {
+      state: this.#market.state,
+      lastPrice: this.#lastPrice as PriceTicks,
+      maxDrawdown: this.#equity.maxDrawdown(),
+    };
+  }
 }
 
 /** The market and the exchange of a back-test: endless depth, no delay, every request accepted. */
@@ -85,7 +116,7 @@ class SimulatedMarket {
   state: GridState;
   band: { below: number; above: number } = { below: 0, above: 0 };
   hasTraded = false;
-  readonly #options: BacktestOptions;
+  readonly #options: RunOptions;
   readonly #resting: RestingOrders;
   readonly #through: number;
   /** The state that `band` was made from. */
@@ -95,7 +126,7 @@ class SimulatedMarket {
   #orders = 0;
   #trades = 0;
 
-  constructor(options: BacktestOptions) {
+  constructor(options: RunOptions) {
     this.#options = options;
     this.#resting = new RestingOrders();
     this.#through = options.fill === "through" ? 1 : 0;
@@ -107,7 +138,16 @@ class SimulatedMarket {
   start(price: PriceTicks, at: Instant): void {
     this.#price = price;
     this.#at = at;
-    this.#feed({ kind: "snapshot", at, price, orders: [], fills: [], seen: [], baseOwned: undefined });
+    this.#feed({
+      kind: "snapshot",
+      at,
+      price,
+      orders: [],
+      fills: [],
+      seen: [],
+      baseOwned: undefined,
+      before: this.state,
+    });
     this.#look();
   }
 

@@ -2,12 +2,14 @@
 import type { Config, GridConfig } from "../config/schema.ts";
 import type { PriceTicks } from "../domain/amounts.ts";
 import { QuantmeshError, hasCode } from "../domain/errors.ts";
+import type { MarketKey } from "../domain/claim.ts";
 import type { Bot } from "../domain/grid.ts";
 import { botCode } from "../domain/ids.ts";
 import type { Instant } from "../domain/ids.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice } from "../domain/instrument.ts";
 import { createBot } from "../strategy/create-bot.ts";
+import { resolveRules } from "../strategy/rules.ts";
 import type { GridRules, GridSettings } from "../strategy/settings.ts";
 import { gridRules, gridSettings } from "./grid-config.ts";
 import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
@@ -27,9 +29,18 @@ export interface CheckedGrid {
   readonly market: SymbolConfig["market"] | undefined;
   /** Of a replay. */
   readonly candles: Candles | undefined;
-  /** The grid as it would be laid out at the market's first price. */
+  /** The grid as it would be laid out at the market's first price; as it is where that is not possible any more. */
   readonly preview: Bot;
 }
+
+export interface GridChoice {
+  /** These symbols alone are laid out. */
+  readonly only?: ReadonlySet<string> | undefined;
+  readonly findBot?: FindBot;
+}
+
+/** The bot that trades a market already: whatever the price is now, its grid was laid out at another. */
+export type FindBot = (market: MarketKey) => Promise<Bot | undefined>;
 
 /**
  * Throws CONFIG_INVALID with the place and the numbers; reads candle files, writes nothing. `prices` tells the rules
@@ -37,12 +48,13 @@ export interface CheckedGrid {
  */
 export async function checkGrids(
   config: Config,
-  prices?: Pick<PriceSource, "instrument" | "price" | "account">,
+  prices?: Prices,
+  { only, findBot }: GridChoice = {},
 ): Promise<readonly CheckedGrid[]> {
   checkTimes(config);
   const check = async (grid: GridConfig, index: number): Promise<CheckedGrid> => {
     try {
-      return await (prices ? checkRealGrid(prices, grid) : checkGrid(config, grid));
+      return await checkOneGrid(config, grid, prices, findBot);
     } catch (error) {
       if (!hasCode(error, "CONFIG_INVALID")) throw error;
       const place = `trading.symbols[${index}] (${grid.symbol})`;
@@ -50,19 +62,33 @@ export async function checkGrids(
     }
   };
   const grids: CheckedGrid[] = [];
-  const { symbols } = config.trading;
+  const chosen = config.trading.symbols
+    .map((grid, index) => ({ grid, index }))
+    .filter(({ grid }) => only?.has(grid.symbol) ?? true);
   // A real exchange is asked for each symbol's price: some at a time, so that thousands do not take minutes.
-  for (let from = 0; from < symbols.length; from += GRIDS_AT_ONCE) {
-    const some = symbols.slice(from, from + GRIDS_AT_ONCE);
-    grids.push(...(await Promise.all(some.map((grid, index) => check(grid, from + index)))));
+  for (let from = 0; from < chosen.length; from += GRIDS_AT_ONCE) {
+    const some = chosen.slice(from, from + GRIDS_AT_ONCE);
+    grids.push(...(await Promise.all(some.map(({ grid, index }) => check(grid, index)))));
   }
   return grids;
 }
 
 const GRIDS_AT_ONCE = 20;
 
-/** What no single section can see. */
-function checkTimes(config: Config): void {
+export type Prices = Pick<PriceSource, "instrument" | "price" | "account">;
+
+/** One grid by itself. Throws CONFIG_INVALID that names no place. */
+export async function checkOneGrid(
+  config: Config,
+  grid: GridConfig,
+  prices?: Prices,
+  findBot?: FindBot,
+): Promise<CheckedGrid> {
+  return prices ? checkRealGrid(prices, grid, findBot) : checkGrid(config, grid);
+}
+
+/** What no single section can see. Throws CONFIG_INVALID. */
+export function checkTimes(config: Config): void {
   const { distributed_lock: lock, exchanges, trading } = config;
   const found = realExchangeOf(config);
   const section = found ? `exchanges.${found.name}` : "exchanges.sim";
@@ -100,25 +126,24 @@ export function simInstrument(config: Config, symbol: string): Instrument {
   });
 }
 
-async function checkRealGrid(
-  prices: Pick<PriceSource, "instrument" | "price" | "account">,
-  grid: GridConfig,
-): Promise<CheckedGrid> {
+async function checkRealGrid(prices: Prices, grid: GridConfig, findBot?: FindBot): Promise<CheckedGrid> {
   const { symbol, exchange } = grid;
   const instrument = await prices.instrument(symbol);
   const { price } = await prices.price(symbol);
   const settings = gridSettings(grid);
   const rules = gridRules(grid);
-  const preview = createBot({
-    code: botCode("0".repeat(10)),
-    market: { exchange, account: prices.account, symbol },
-    instrument,
-    settings,
-    rules,
-    price,
-    createdAt: 0 as Instant,
-  });
-  return { symbol, settings, rules, instrument, market: undefined, candles: undefined, preview };
+  const market = { exchange, account: prices.account, symbol };
+  const checked = { symbol, settings, rules, instrument, market: undefined, candles: undefined };
+  try {
+    const seed = { code: botCode("0".repeat(10)), market, instrument, settings, rules, price };
+    return { ...checked, preview: createBot({ ...seed, createdAt: 0 as Instant }) };
+  } catch (error) {
+    // A new grid cannot begin at this price; one that is there must go on, be it only to close by its stop_loss.
+    const bot = await findBot?.(market);
+    if (!bot) throw error;
+    resolveRules(bot, rules);
+    return { ...checked, preview: bot };
+  }
 }
 
 async function checkGrid(config: Config, grid: GridConfig): Promise<CheckedGrid> {

@@ -6,17 +6,23 @@ import { loadConfig, parseValues, readValues } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
 import type { SharedConfig } from "../config/shared-config.ts";
 import { changedKeys, setShared, sharedAt, sharedPart, withShared } from "../config/shared-config.ts";
-import type { ConfigVersion } from "../coordination/config-centre.ts";
+import type { CentreState, ConfigVersion } from "../coordination/config-centre.ts";
+import { inForce } from "../coordination/config-centre.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import { canonicalSettings } from "../strategy/settings.ts";
 import { withCentre } from "./fleet-config.ts";
 import { gridSettings } from "./grid-config.ts";
+import type { CanaryOptions } from "./plan-canary.ts";
+import { addCanaryOptions, planCanary } from "./plan-canary.ts";
 
 interface Options {
   readonly config: string;
+  readonly json?: boolean;
+}
+
+interface SetOptions extends Options, Partial<CanaryOptions> {
   readonly from?: string;
   readonly remove?: boolean;
-  readonly json?: boolean;
 }
 
 export function addConfigCentreCommands(config: Command): void {
@@ -28,7 +34,7 @@ export function addConfigCentreCommands(config: Command): void {
     .requiredOption("-c, --config <file>", file)
     .option("--json", "as JSON")
     .action(async (key: string | undefined, options: Options) => get(key, options));
-  config
+  const setCommand = config
     .command("set")
     .description("change the config that the fleet shares; refused where the whole would not be valid")
     .argument("[key]", "like trading.symbols.BTC/USDT.stop_loss")
@@ -36,9 +42,10 @@ export function addConfigCentreCommands(config: Command): void {
     .requiredOption("-c, --config <file>", file)
     .option("--from <file>", "take everything that is shared from this config file")
     .option("--remove", "take the key away")
-    .action(async (key: string | undefined, value: string | undefined, options: Options) =>
+    .action(async (key: string | undefined, value: string | undefined, options: SetOptions) =>
       set(key, value, options),
     );
+  addCanaryOptions(setCommand);
   config
     .command("history")
     .description("list the versions of the config that the fleet shares")
@@ -65,33 +72,64 @@ async function get(key: string | undefined, { config: file, json }: Options): Pr
   process.stdout.write(text);
 }
 
-async function set(key: string | undefined, value: string | undefined, options: Options): Promise<void> {
+async function set(key: string | undefined, value: string | undefined, options: SetOptions): Promise<void> {
   const { config: file, from, remove } = options;
   const values = await readValues(file);
-  await withCentre(await fleetConfig(file), async (centre) => {
-    const current = await centre.current();
+  const config = await fleetConfig(file);
+  await withCentre(config, async (centre) => {
+    const state = await centre.state();
+    refuseDuringCanary(state);
+    const current = state.versions.at(-1);
     const seen = current?.shared ?? sharedPart(values);
     const next = await changed(seen, key, value, { from, remove });
-    const source = "the changed config of the fleet";
-    const checked = parseValues(withShared(values, next), source).config;
-    if (current) refuseRelaid(parseValues(withShared(values, seen), source).config, checked);
-    const version = current?.version ?? 0;
+    const [before, after] = checkChange(values, current && seen, next);
     const changes = changedKeys(seen, next);
     if (current && changes.length === 0)
-      return void process.stdout.write(`nothing changes; version ${version} stays\n`);
-    if (!(await centre.write(version, next, userInfo().username, Date.now()))) {
+      return void process.stdout.write(`nothing changes; version ${current.version} stays\n`);
+    const version = (current?.version ?? 0) + 1;
+    const by = userInfo().username;
+    const canary =
+      options.canary === undefined
+        ? undefined
+        : await planCanary({ config, file, before, after, changes, version, by }, options);
+    if (!(await centre.write(state, { shared: next, by, at: Date.now() }, canary?.plan))) {
       throw new QuantmeshError(
         "COORDINATION_UNAVAILABLE",
-        `somebody else has stored version ${version + 1} meanwhile: look at it (config get), then set again`,
+        `somebody else has stored version ${version} meanwhile: look at it (config get), then set again`,
       );
     }
     const effects = changes.map(({ key: name, effect }) =>
       effect === "hot"
-        ? `  ${name}: taken over at once`
+        ? `  ${name}: taken over at once${canary ? `, ${canary.who}` : ""}`
         : `  ${name}: taken over when an instance is restarted`,
     );
-    process.stdout.write([`version ${version + 1} is stored`, ...effects, ""].join("\n"));
+    process.stdout.write([`version ${version} is stored`, ...effects, ""].join("\n"));
   });
+}
+
+/**
+ * The configs before and after a change of the shared part, `seen` of none where it is the first. Throws CONFIG_INVALID where
+ * it cannot be made.
+ */
+export function checkChange(
+  values: unknown,
+  seen: SharedConfig | undefined,
+  next: SharedConfig,
+): readonly [before: Config, after: Config] {
+  const after = parseValues(withShared(values, next), "the changed config of the fleet").config;
+  if (!seen) return [after, after];
+  const before = parseValues(withShared(values, seen), "the config of the fleet").config;
+  refuseRelaid(before, after);
+  return [before, after];
+}
+
+function refuseDuringCanary(state: CentreState): void {
+  const rollOut = inForce(state)?.canary?.rollOut;
+  if (!rollOut) return;
+  throw new QuantmeshError(
+    "CONFIG_INVALID",
+    `version ${rollOut.version} is being rolled out: end that first (config promote, or config rollback)`,
+  );
 }
 
 async function changed(
@@ -158,11 +196,20 @@ async function watch({ config: file }: Options): Promise<void> {
 }
 
 function describeVersion(version: ConfigVersion, before: ConfigVersion | undefined): string {
-  const changes = before ? changedKeys(before.shared, version.shared).map(({ key }) => key) : [];
-  return `${version.version}  ${new Date(version.at).toISOString()}  ${version.by}  ${changes.join(", ")}`.trimEnd();
+  const { rollBack } = version;
+  const changes = before
+    ? changedKeys(before.shared, version.shared)
+        .map(({ key }) => key)
+        .join(", ")
+    : "";
+  const why = rollBack ? `rolls back to v${rollBack.to}: ${rollBack.reason}` : "";
+  return [version.version, new Date(version.at).toISOString(), version.by, changes, why]
+    .filter((part) => part !== "")
+    .join("  ");
 }
 
-async function fleetConfig(file: string): Promise<Config> {
+/** The config in `file`. Throws CONFIG_INVALID where it is of no fleet that shares one. */
+export async function fleetConfig(file: string): Promise<Config> {
   const config = await loadConfig(file);
   if (config.coordination.mode === "dynamic") return config;
   throw new QuantmeshError(

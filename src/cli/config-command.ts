@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig, loadConfigWithWarnings } from "../config/load-config.ts";
 import { addConfigCentreCommands } from "./config-centre-commands.ts";
+import { addRollOutCommands } from "./config-roll-out-commands.ts";
 import { redactConfig } from "../config/redact-config.ts";
 import { databaseAddress } from "./database-config.ts";
 import { previewGrids } from "./preview-grids.ts";
@@ -15,6 +16,7 @@ interface Options {
 export function addConfigCommands(program: Command): void {
   const config = program.command("config").description("look at a config file, and at what a fleet shares");
   addConfigCentreCommands(config);
+  addRollOutCommands(config);
   config
     .command("check")
     .description("check a config file and its grids; exit code 2 where something is wrong")

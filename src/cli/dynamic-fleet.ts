@@ -1,11 +1,15 @@
 /** Mode `dynamic`: the coordinator decides over etcd, the instance's bots follow. */
 import type { Config } from "../config/schema.ts";
 import { Coordinator } from "../coordination/coordinator.ts";
+import { ConfigCentre } from "../coordination/config-centre.ts";
 import type { Incarnation } from "../coordination/fleet-view.ts";
-import { holderName } from "../coordination/fleet-view.ts";
+import { canaryReports, holderName } from "../coordination/fleet-view.ts";
 import { Ownership } from "../coordination/ownership.ts";
+import type { CanaryReport } from "../coordination/roll-out.ts";
+import { RollOutGuard } from "../coordination/roll-out-guard.ts";
 import { SeatClaims } from "../coordination/seat-claims.ts";
 import type { Instance } from "../runner/instance.ts";
+import { keepHotSpots, measureLoad, watchHandovers } from "./fleet-load.ts";
 import type { ConfigReload } from "./follow-config.ts";
 import { followConfig } from "./follow-config.ts";
 import type { Fleet, FleetParts } from "./open-fleet.ts";
@@ -19,6 +23,10 @@ const TRUST_MS = 1000;
 const LONGEST_TRUST_MS = 10_000;
 const PROTECT_MS = 30_000;
 const LIST_MS = 1000;
+/** How often a canary is looked at. */
+const GUARD_MS = 200;
+/** How long the first look at the config may take before the bots are opened without it. */
+const READY_MS = 5000;
 
 export async function openDynamicFleet(config: Config, parts: FleetParts, me: Incarnation): Promise<Fleet> {
   const { storage, exchange, clock, log, metrics } = parts;
@@ -32,13 +40,16 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   let instance: Instance | undefined;
   let leaving: Promise<void> | undefined;
   let reload: ConfigReload | undefined;
+  let isOpen = false;
 
   const host = {
     open: (symbol: string): void => instance?.open(symbol),
     drop: (symbol: string, reason: string): void => instance?.drop(symbol, reason),
-    handOver: async (symbol: string): Promise<void> => instance?.handOver(symbol),
+    handOver: (symbol: string): Promise<void> =>
+      handovers.give(symbol, async () => instance?.handOver(symbol)),
   };
-  const ownership = new Ownership(host, log, (symbol) => coordinator.announceReleased([symbol]));
+  const ownership = new Ownership(host, log, (symbol) => handovers.released(symbol));
+  const load = measureLoad(parts.meter, metrics, () => ownership.open);
   const coordinator: Coordinator = new Coordinator({
     store,
     clock,
@@ -64,13 +75,15 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       version: readVersion(),
       symbols: ownership.open.size,
       config: reload?.version ?? 0,
+      ...canaryOf(reload),
+      load: load.told,
       ...degradedBy(reload, instance),
     }),
     symbols: () => instance?.symbols ?? [],
     owner: {
       assigned: (symbols) => ownership.want(symbols),
       lost: (reason) => ownership.lose(reason),
-      released: (symbols) => claims.released(symbols),
+      told: (message) => handovers.told(message),
       drainAsked: () => void leave("drain asked for"),
       failed: (error) => fail(error),
     },
@@ -80,6 +93,30 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     owns: (symbol) => coordinator.assigned.has(symbol),
     hasSeat: (holder) => coordinator.hasSeat(holder),
   });
+
+  const centre = new ConfigCentre(store, coordination.fleet);
+  const guard = new RollOutGuard({
+    centre,
+    clock,
+    log,
+    metrics,
+    by: me.id,
+    reports: () => canaryReports(coordinator.view),
+  });
+
+  /** Tells the others, and the metrics, what has changed here. */
+  const refresh = async (): Promise<void> => {
+    const report = reload?.canary();
+    metrics.gauge("quantmesh_config_version", {}, reload?.version ?? 0);
+    metrics.gauge("quantmesh_config_canary_bots", {}, report?.kind === "running" ? report.trading.length : 0);
+    if (isOpen) await coordinator.refresh();
+  };
+  const handovers = watchHandovers(config, parts, {
+    coordinator,
+    symbols: () => instance?.symbols ?? [],
+    wake: (symbols) => claims.released(symbols),
+  });
+  const hotSpots = keepHotSpots(config, parts, coordinator);
 
   const leave = (reason: string): Promise<void> => {
     leaving ??= (async () => {
@@ -116,20 +153,40 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     coordinator,
     start: async (started) => {
       instance = started;
-      reload = followConfig(config, parts, store, {
+      reload = followConfig(config, parts, centre, {
+        setups: started.setups,
         configure: (setups) => started.configure(setups),
-        restart: (symbol) => ownership.restart(symbol),
+        restart: (symbol) => {
+          if (!started.hasFailed(symbol)) ownership.restart(symbol);
+        },
         reassign: () => coordinator.reassign(),
+        whenGiven: () => ownership.whenGiven(),
+        condition: (symbol) => started.condition(symbol),
+        announce: () => void refresh(),
+        followed: (state, expected) => guard.follow(state, expected),
       });
+      // What a canary gives us is known before the first bot is opened.
+      await Promise.race([reload?.ready, new Promise((resolve) => setTimeout(resolve, READY_MS).unref())]);
       await warm();
       await coordinator.open();
-      timers.push(setInterval(() => void coordinator.refresh(), REFRESH_MS));
+      isOpen = true;
+      timers.push(setInterval(() => void guard.check(), GUARD_MS));
+      timers.push(
+        setInterval(() => {
+          load.sample();
+          void refresh();
+          // Whoever looks next would fail alike: that must not end one instance after the other.
+          hotSpots.look().catch((error: unknown) => log.error({ error }, "hot_spot.failed"));
+        }, REFRESH_MS),
+      );
       timers.push(setInterval(() => void warm(), WARM_MS));
     },
+    trading: (symbol) => handovers.trading(symbol),
     failed,
     leave,
     close: async () => {
       for (const timer of timers) clearInterval(timer);
+      handovers.close();
       await reload?.close();
       await coordinator.close();
       store.close();
@@ -140,19 +197,25 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   };
 }
 
+function canaryOf(reload: ConfigReload | undefined): { readonly canary?: CanaryReport } {
+  const canary = reload?.canary();
+  return canary === undefined ? {} : { canary };
+}
+
 function degradedBy(
   reload: ConfigReload | undefined,
   instance: Instance | undefined,
 ): { readonly degraded?: string } {
-  const failed = (instance?.statuses() ?? []).filter(({ mode }) => mode === "failed");
+  const failed = (instance?.runners ?? []).filter(({ failure }) => failure !== undefined);
   const reasons = [
     ...(reload?.pending === undefined ? [] : [reload.pending]),
-    ...(failed.length === 0 ? [] : [`halted: ${failed.map(({ bot }) => bot.market.symbol).join(", ")}`]),
+    ...(failed.length === 0 ? [] : [`halted: ${failed.map(({ setup }) => setup.market.symbol).join(", ")}`]),
   ];
   return reasons.length === 0 ? {} : { degraded: reasons.join("; ") };
 }
 
-async function meshOptions({ coordination }: Config) {
+/** How heartbeats are sent and heard. Throws CONFIG_INVALID where a PEM file cannot be read. */
+export async function meshOptions({ coordination }: Config) {
   const { listen, secret = "", tls, heartbeat_ms: beatMs } = coordination;
   const pems = tls && {
     ca: await readPem(tls.ca),

@@ -1,4 +1,4 @@
-/** `quantmesh exchanges`: what is known of each exchange, and whether orders may be sent to it. */
+/** `quantmesh exchanges`, or `list-exchanges`: what is known of each exchange, and whether orders may be sent to it. */
 import type { Command } from "commander";
 import type { ExchangeFacts } from "../exchange/ccxt/exchange-table.ts";
 import { EXCHANGES, refusalOf, safetyClassOf } from "../exchange/ccxt/exchange-table.ts";
@@ -20,6 +20,7 @@ export const EXCHANGE_COLUMNS: Readonly<Record<string, (exchange: ExchangeFacts)
 export function addExchangesCommand(program: Command): void {
   program
     .command("exchanges")
+    .alias("list-exchanges")
     .description("list what is known of each exchange, and whether orders may be sent to it")
     .option("--json", "one JSON array")
     .action((options: { readonly json?: boolean }) => {

@@ -1,35 +1,32 @@
 /** `quantmesh status|drain|rebalance` and `quantmesh symbols move`: a fleet looked at and steered from outside. */
 import type { Command } from "commander";
-import type { Config } from "../config/schema.ts";
-import type { FleetKeys, FleetView } from "../coordination/fleet-view.ts";
+import { ConfigCentre } from "../coordination/config-centre.ts";
+import type { FleetView } from "../coordination/fleet-view.ts";
 import { fleetKeys, holderName, readFleet } from "../coordination/fleet-view.ts";
-import type { KeyStore } from "../coordination/key-store.ts";
+import type { MoveScene } from "../coordination/moves.ts";
+import { readMoves } from "../coordination/moves.ts";
+import { assertNever } from "../domain/assert.ts";
 import { QuantmeshError } from "../domain/errors.ts";
-import type { Storage } from "../storage/storage.ts";
+import { formatConfigStatus } from "./config-status.ts";
 import { loadRunConfig } from "./fleet-config.ts";
-import type { FleetStatus } from "./fleet-status.ts";
-import { fleetStatus } from "./fleet-status.ts";
+import type { FleetStatus, MoveStatus } from "./fleet-status.ts";
+import { fleetStatus, silentMembers } from "./fleet-status.ts";
+import { moveHotSymbols, moveSymbol } from "./move-symbols.ts";
 import { openStore } from "./open-store.ts";
 import { openExisting } from "./open-existing.ts";
+import type { OutsideFleet } from "./outside-fleet.ts";
+import { waitUntil } from "./outside-fleet.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
 const WATCH_MS = 1000;
-const LOOK_MS = 100;
 const CLEAR = "\u001b[H\u001b[J";
-
-interface Opened {
-  readonly config: Config;
-  readonly store: KeyStore;
-  readonly storage: Storage;
-  readonly keys: FleetKeys;
-  view(): Promise<FleetView>;
-}
 
 interface Options {
   readonly config: string;
   readonly json?: boolean;
   readonly watch?: boolean;
+  readonly hot?: boolean;
   readonly to?: number;
   readonly timeout: number;
 }
@@ -61,9 +58,12 @@ export function addFleetCommands(program: Command): void {
   waits(
     program
       .command("rebalance")
-      .description("put every symbol back to where the ring has its place: ends all moves by hand")
+      .description("put every symbol back to where the ring has its place: ends all moves")
+      .option("--hot", "instead carry out the moves of hot symbols that `status` proposes")
       .requiredOption("-c, --config <file>", "config file of any instance"),
-  ).action(async (options: Options) => withFleet(options, (fleet) => rebalance(fleet, options)));
+  ).action(async (options: Options) =>
+    withFleet(options, (fleet) => (options.hot ? moveHotSymbols(fleet, options) : rebalance(fleet, options))),
+  );
   const symbols = program.command("symbols").description("say which instance trades what");
   waits(
     symbols
@@ -73,11 +73,11 @@ export function addFleetCommands(program: Command): void {
       .requiredOption("--to <seat>", "number of the seat", parseWholeNumber("--to"))
       .requiredOption("-c, --config <file>", "config file of any instance"),
   ).action(async (symbol: string, options: Options) =>
-    withFleet(options, (fleet) => move(fleet, symbol, options.to ?? 0, options)),
+    withFleet(options, (fleet) => moveSymbol(fleet, symbol, options.to ?? 0, options)),
   );
 }
 
-async function withFleet(options: Options, work: (fleet: Opened) => Promise<void>): Promise<void> {
+async function withFleet(options: Options, work: (fleet: OutsideFleet) => Promise<void>): Promise<void> {
   const { config } = await loadRunConfig(options.config, process.env, { publishes: false });
   if (config.coordination.mode !== "dynamic") {
     throw new QuantmeshError(
@@ -88,39 +88,20 @@ async function withFleet(options: Options, work: (fleet: Opened) => Promise<void
   const storage = await openExisting(config, options.config);
   const store = await openStore(config);
   const keys = fleetKeys(config.coordination.fleet);
-  const view = async (): Promise<FleetView> => {
-    const { entries } = await store.list(keys.prefix);
-    return readFleet(keys, new Map(entries.map((entry) => [entry.key, entry])));
+  const scene = async (): Promise<MoveScene> => {
+    const entries = new Map((await store.list(keys.prefix)).entries.map((entry) => [entry.key, entry]));
+    return { keys, entries, view: readFleet(keys, entries) };
   };
+  const view = async (): Promise<FleetView> => (await scene()).view;
   try {
-    await work({ config, store, storage, keys, view });
+    await work({ config, store, storage, keys, view, scene });
   } finally {
     store.close();
     await storage.close();
   }
 }
 
-async function move(fleet: Opened, symbol: string, number: number, options: Options): Promise<void> {
-  const { config, store, storage, keys, view } = fleet;
-  const { seats } = await view();
-  const seat = seats.find((one) => one.number === number && one.state === "held");
-  if (!seat) {
-    const known = seats.map((one) => `${one.number} (${one.holder.id})`).join(", ") || "none";
-    throw new QuantmeshError("CONFIG_INVALID", `there is no seat ${number}; the seats are ${known}`);
-  }
-  if (!config.trading.symbols.some((grid) => grid.symbol === symbol)) {
-    throw new QuantmeshError("CONFIG_INVALID", `${symbol} is not traded by this fleet`);
-  }
-  await store.write([], [{ kind: "put", key: keys.pin(symbol), value: JSON.stringify({ seat: number }) }]);
-  await waitUntil(options, `${symbol} is not at seat ${number} yet`, async () => {
-    const holder = (await storage.listClaims()).find((claim) => claim.symbol === symbol)?.holder;
-    const held = (await view()).seats.find((one) => one.number === number)?.holder;
-    return held !== undefined && holder === holderName(held);
-  });
-  process.stdout.write(`${symbol} is at seat ${number} (${seat.holder.id})\n`);
-}
-
-async function drain(fleet: Opened, id: string, options: Options): Promise<void> {
+async function drain(fleet: OutsideFleet, id: string, options: Options): Promise<void> {
   const { store, storage, keys, view } = fleet;
   const member = (await view()).members.get(id);
   if (!member) {
@@ -137,7 +118,7 @@ async function drain(fleet: Opened, id: string, options: Options): Promise<void>
   process.stdout.write(`${id} is drained; stop it, or restart it to trade again\n`);
 }
 
-async function rebalance(fleet: Opened, options: Options): Promise<void> {
+async function rebalance(fleet: OutsideFleet, options: Options): Promise<void> {
   const { store, keys } = fleet;
   const { pins } = await fleet.view();
   const deletions = [...pins.keys()].map((symbol) => ({ kind: "delete" as const, key: keys.pin(symbol) }));
@@ -148,32 +129,28 @@ async function rebalance(fleet: Opened, options: Options): Promise<void> {
     const { problems } = await readStatus(fleet);
     return !problems.some((problem) => problem.includes(": moves to seat"));
   });
-  process.stdout.write(`every symbol is where the ring puts it (${pins.size} moves by hand ended)\n`);
+  process.stdout.write(`every symbol is where the ring puts it (${pins.size} moves ended)\n`);
 }
 
-async function waitUntil(options: Options, what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + options.timeout * 1000;
-  while (!(await holds())) {
-    if (performance.now() > deadline) {
-      throw new QuantmeshError(
-        "COORDINATION_UNAVAILABLE",
-        `${what} after ${options.timeout} s; it goes on by itself`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-}
-
-async function readStatus({ config, storage, view }: Opened): Promise<FleetStatus> {
-  const [seen, claims, bots, lastChanges] = await Promise.all([
-    view(),
+async function readStatus({ config, storage, store, keys, scene }: OutsideFleet): Promise<FleetStatus> {
+  const [seen, centre, claims, bots, lastChanges] = await Promise.all([
+    scene(),
+    new ConfigCentre(store, config.coordination.fleet).state(),
     storage.listClaims(),
     storage.listBots(),
     storage.lastChanges(),
   ]);
+  const timeLeft = new Map<string, number>();
+  for (const { id } of silentMembers(seen.view)) {
+    const left = await store.timeLeft(keys.member(id));
+    if (left !== undefined) timeLeft.set(id, left);
+  }
   return fleetStatus({
     fleet: config.coordination.fleet,
-    view: seen,
+    view: seen.view,
+    timeLeft,
+    centre,
+    moves: readMoves(seen.keys, seen.entries),
     symbols: config.trading.symbols.map(({ symbol }) => symbol),
     claims,
     bots,
@@ -182,7 +159,7 @@ async function readStatus({ config, storage, view }: Opened): Promise<FleetStatu
   });
 }
 
-async function showStatus(fleet: Opened, { watch, json }: Options): Promise<void> {
+async function showStatus(fleet: OutsideFleet, { watch, json }: Options): Promise<void> {
   const stopping = new AbortController();
   process.once("SIGINT", () => stopping.abort());
   for (;;) {
@@ -201,16 +178,17 @@ async function showStatus(fleet: Opened, { watch, json }: Options): Promise<void
   }
 }
 
-function formatStatus({ fleet, instances, symbols, problems }: FleetStatus): string {
+function formatStatus({ fleet, instances, symbols, config, moves, problems }: FleetStatus): string {
   const text = (value: string | number | undefined): string => (value === undefined ? "-" : String(value));
   const age = (ms: number | undefined): string => (ms === undefined ? "-" : `${Math.round(ms / 1000)} s`);
   return [
     `fleet ${fleet}`,
+    ...formatConfigStatus(config, Date.now()).map((line) => `config: ${line}`),
     "",
     formatTable(
-      ["instance", "role", "seat", "symbols", "version", "config", "heartbeats at"],
+      ["instance", "role", "seat", "symbols", "load", "version", "config", "heartbeats at"],
       instances.map((one) =>
-        [one.id, one.role, one.seat, one.symbols, one.version, one.config, one.address].map(text),
+        [one.id, one.role, one.seat, one.symbols, one.load, one.version, one.config, one.address].map(text),
       ),
     ),
     "",
@@ -224,6 +202,21 @@ function formatStatus({ fleet, instances, symbols, problems }: FleetStatus): str
       ]),
     ),
     "",
+    ...moves.map(formatMove),
     ...(problems.length === 0 ? ["all is well"] : problems.map((problem) => `! ${problem}`)),
   ].join("\n");
+}
+
+function formatMove({ symbol, from, to, state, ageMs }: MoveStatus): string {
+  const age = `${Math.round(ageMs / 1000)} s ago`;
+  switch (state) {
+    case "proposed":
+      return `> ${symbol} makes seat ${from} hot: quantmesh symbols move ${symbol} --to ${to}, or quantmesh rebalance --hot`;
+    case "moved":
+      return `> ${symbol} was moved to seat ${to} ${age}`;
+    case "rolledBack":
+      return `> ${symbol} was rolled back ${age}: seat ${to} did not take it over`;
+    default:
+      return assertNever(state);
+  }
 }

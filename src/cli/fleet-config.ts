@@ -4,7 +4,7 @@ import { loadConfigWithWarnings, parseValues, readValues } from "../config/load-
 import type { Config } from "../config/schema.ts";
 import type { SharedConfig } from "../config/shared-config.ts";
 import { changedKeys, sharedPart, withShared } from "../config/shared-config.ts";
-import { ConfigCentre } from "../coordination/config-centre.ts";
+import { ConfigCentre, inForce } from "../coordination/config-centre.ts";
 import type { ConfigVersion } from "../coordination/config-centre.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import { openStore } from "./open-store.ts";
@@ -12,7 +12,7 @@ import { openStore } from "./open-store.ts";
 export interface RunConfig {
   readonly config: Config;
   readonly warnings: readonly string[];
-  /** Of the fleet's shared part; undefined where there is none. */
+  /** Of the fleet's shared part, a canary's aside; undefined where there is none. */
   readonly version: ConfigVersion | undefined;
   /** The config with another version of the shared part. Throws CONFIG_INVALID. */
   withVersion(version: ConfigVersion): Config;
@@ -52,11 +52,12 @@ async function fleetVersion(
   publishes: boolean,
 ): Promise<ConfigVersion | undefined> {
   return withCentre(config, async (centre) => {
-    const current = await centre.current();
+    const state = await centre.state();
+    const current = inForce(state)?.whole;
     if (current || !publishes) return current;
     // Of several that start at once one is the first; all run what it wrote.
-    await centre.write(0, shared, config.instance.id, Date.now());
-    const first = await centre.current();
+    await centre.write(state, { shared, by: config.instance.id, at: Date.now() });
+    const first = inForce(await centre.state())?.whole;
     if (!first)
       throw new QuantmeshError("COORDINATION_UNAVAILABLE", "the fleet's config cannot be read back");
     return first;

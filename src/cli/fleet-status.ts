@@ -1,20 +1,31 @@
 /** What a fleet looks like, from etcd and the database: who is there, who trades what, and what is not as it should be. */
 import { assign } from "../coordination/assign.ts";
+import type { CentreState } from "../coordination/config-centre.ts";
+import type { MoveRecord } from "../coordination/moves.ts";
+import { readLoad } from "../coordination/load-report.ts";
 import type { FleetView, Member } from "../coordination/fleet-view.ts";
-import { holderName, isRegistered, ringSeats, seatOf } from "../coordination/fleet-view.ts";
+import { holderName, isRegistered, isReplaced, ringSeats, seatOf } from "../coordination/fleet-view.ts";
 import { formatMoney } from "../domain/amounts.ts";
 import type { BotCode, Instant } from "../domain/ids.ts";
 import type { BotSummary, HeldClaim } from "../storage/storage.ts";
+import type { ConfigStatus } from "./config-status.ts";
+import { configStatus } from "./config-status.ts";
 
 export interface InstanceStatus {
   readonly id: string;
-  readonly role: "active" | "standby" | "draining" | "drained";
+  /** `silent`: it does not know that its seat is gone, or has none and nobody hears it. */
+  readonly role: "active" | "standby" | "draining" | "drained" | "silent";
   readonly seat: number | undefined;
+  /** How many it has claimed. */
   readonly symbols: number;
+  /** Of all its symbols, in events per second; an order counts as twenty. */
+  readonly load: number | undefined;
   readonly version: string;
   readonly config: number;
   readonly address: string;
   readonly startedAt: number;
+  /** Of one that is silent: when it counts as gone for good. */
+  readonly leaseEndsInMs: number | undefined;
 }
 
 export interface SymbolStatus {
@@ -34,22 +45,33 @@ export interface FleetStatus {
   readonly fleet: string;
   readonly instances: readonly InstanceStatus[];
   readonly symbols: readonly SymbolStatus[];
+  readonly config: ConfigStatus | undefined;
+  /** What became of moves a while ago, and those that are proposed. */
+  readonly moves: readonly MoveStatus[];
   /** One sentence for each thing that is not as it should be. */
   readonly problems: readonly string[];
+}
+
+export interface MoveStatus extends Pick<MoveRecord, "symbol" | "from" | "to" | "state"> {
+  readonly ageMs: number;
 }
 
 export interface FleetFacts {
   readonly fleet: string;
   readonly view: FleetView;
+  readonly centre: CentreState;
+  readonly moves: readonly MoveRecord[];
   readonly symbols: readonly string[];
   readonly claims: readonly HeldClaim[];
   readonly bots: readonly BotSummary[];
   readonly lastChanges: ReadonlyMap<BotCode, Instant>;
+  /** How long the registrations of silent instances last, ms, by instance. */
+  readonly timeLeft: ReadonlyMap<string, number>;
   readonly now: number;
 }
 
 export function fleetStatus(facts: FleetFacts): FleetStatus {
-  const { fleet, view, symbols, claims, bots, lastChanges, now } = facts;
+  const { fleet, view, moves, symbols, claims, bots, lastChanges, now } = facts;
   const seats = assign(symbols, ringSeats(view), view.pins);
   const holders = new Map(view.seats.map(({ holder, number }) => [number, holderName(holder)]));
   const rows = [...new Set([...symbols, ...claims.map(({ symbol }) => symbol)])].sort().map((symbol) => {
@@ -74,6 +96,7 @@ export function fleetStatus(facts: FleetFacts): FleetStatus {
     ...[...view.members.values()].flatMap((member) =>
       member.degraded === undefined ? [] : [`${member.id}: ${member.degraded}`],
     ),
+    ...[...view.members.values()].flatMap((member) => silence(facts, member)),
     ...view.seats
       .filter(({ holder }) => !isRegistered(view, holder))
       .map(({ number, holder }) => `seat ${number}: its holder ${holder.id} is gone`),
@@ -86,21 +109,66 @@ export function fleetStatus(facts: FleetFacts): FleetStatus {
   ];
   return {
     fleet,
-    instances: [...view.members.values()].map((member) => instanceStatus(view, member)),
+    instances: [...view.members.values()].map((member) => instanceStatus(facts, member)),
     symbols: rows.map(({ holder: _, ...row }) => row),
+    config: configStatus(facts.centre, [...view.members.values()]),
+    moves: moves.map(({ symbol, from, to, state, at }) => {
+      return { symbol, from, to, state, ageMs: Math.max(0, now - at) };
+    }),
     problems,
   };
 }
 
-function instanceStatus(view: FleetView, member: Member): InstanceStatus {
-  const { id, symbols, version, config, address, startedAt, draining } = member;
+/** Instances of which nobody knows that they live: a kill and a sleep look the same from here. */
+export function silentMembers(view: FleetView): readonly Member[] {
+  return [...view.members.values()].filter((member) => {
+    if (isReplaced(view, member)) return true;
+    const { heard, unheard } = hearers(view, member);
+    return seatOf(view, member) === undefined && unheard.length > 0 && heard.length === 0;
+  });
+}
+
+/** Who of the others, as far as they answer themselves, hears this one and who does not. */
+function hearers(
+  view: FleetView,
+  { id }: Member,
+): { readonly heard: readonly string[]; readonly unheard: readonly string[] } {
+  const others = [...view.members.values()].filter((other) => other.id !== id && !isReplaced(view, other));
+  const names = (isHeard: boolean): readonly string[] =>
+    others.filter(({ unheard = [] }) => unheard.includes(id) !== isHeard).map((other) => other.id);
+  return { heard: names(true), unheard: names(false) };
+}
+
+function silence({ view, timeLeft }: FleetFacts, member: Member): readonly string[] {
+  const left = timeLeft.get(member.id);
+  const ends = left === undefined ? "" : `; its registration ends in ${Math.ceil(left / 1000)} s`;
+  if (isReplaced(view, member)) {
+    const successor = view.seats.find(({ number }) => number === member.seat)?.holder.id;
+    const became = successor === undefined ? "is gone" : `is ${successor}'s now`;
+    return [`${member.id}: does not answer, its seat ${member.seat ?? 0} ${became}${ends}`];
+  }
+  const { unheard } = hearers(view, member);
+  return unheard.length === 0 ? [] : [`${member.id}: not heard by ${unheard.join(", ")}${ends}`];
+}
+
+function instanceStatus({ view, claims, timeLeft }: FleetFacts, member: Member): InstanceStatus {
+  const { id, version, config, address, startedAt, draining } = member;
+  const load = readLoad(member.load)?.total;
   const seat = seatOf(view, member)?.number;
-  const role = draining
-    ? seat === undefined
-      ? "drained"
-      : "draining"
-    : seat === undefined
-      ? "standby"
-      : "active";
-  return { id, role, seat, symbols, version, config, address, startedAt };
+  const isSilent = silentMembers(view).includes(member);
+  const symbols = claims.filter(({ holder }) => holder === holderName(member)).length;
+  const hasSeat = seat !== undefined;
+  const role = draining ? (hasSeat ? "draining" : "drained") : hasSeat ? "active" : "standby";
+  return {
+    id,
+    role: isSilent ? "silent" : role,
+    seat,
+    symbols,
+    load,
+    version,
+    config,
+    address,
+    startedAt,
+    leaseEndsInMs: timeLeft.get(id),
+  };
 }

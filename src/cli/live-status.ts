@@ -91,8 +91,13 @@ function renderBot(status: BotStatus): readonly string[] {
       .map((order) => line(order, RED)),
     `  ${BOLD}     ${formatPrice(bot.instrument, price).padStart(14)}${PLAIN}  ← price  (${text.openSells} sells above, ${text.openBuys} buys below)`,
     ...buys.slice(0, ORDERS_AROUND).map((order) => line(order, GREEN)),
+    ...moneyLines(status.state),
     ...conflictLines(status.conflicts),
   ];
+}
+
+function moneyLines({ fundsLockedUntil, priceAt }: BotStatus["state"]): readonly string[] {
+  return fundsLockedUntil > priceAt ? [`  ${RED}buys wait for money in the account${PLAIN}`] : [];
 }
 
 /** Levels that another fleet on the account has locked. */

@@ -4,33 +4,47 @@ import { hasCode } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import type { LockOptions } from "../lock/create-lock.ts";
 import type { LockProvider } from "../lock/lock.ts";
-import type { RedisAddress, RedisLayout } from "../lock/open-redis.ts";
+import type { RedisAddress, RedisLayout, RedisLockOptions } from "../lock/open-redis.ts";
 import type { Storage } from "../storage/storage.ts";
 
 type LockConfig = Config["distributed_lock"];
 
 export function lockOptions(config: LockConfig, storage: Storage): LockOptions {
-  const { prefix, redis } = config;
+  const { prefix, etcd } = config;
   const maxTtlMs = config.default_ttl * 1000;
   switch (config.enabled ? config.type : "memory") {
     case "memory":
       return { type: "memory" };
     case "database":
       return { type: "database", storage, prefix, maxTtlMs };
-    case "redis": {
-      const { username, password, db, tls } = redis;
-      return {
-        type: "redis",
-        layout: redisLayout(redis),
-        prefix,
-        maxTtlMs,
-        db,
-        tls,
-        ...(username === undefined ? {} : { username }),
-        ...(password === "" ? {} : { password }),
-      };
+    case "redis":
+      return redisOptions(config);
+    case "etcd": {
+      const { endpoints: hosts, username, password } = etcd;
+      const login = username === undefined ? {} : { username, password };
+      return { type: "etcd", hosts, prefix, maxTtlMs, ...login };
     }
   }
+}
+
+export function redisOptions({ prefix, redis, default_ttl: seconds }: LockConfig): RedisLockOptions {
+  return {
+    type: "redis",
+    layout: redisLayout(redis),
+    prefix,
+    maxTtlMs: seconds * 1000,
+    ...redisCredentials(redis),
+  };
+}
+
+/** Who we are there, and how it is spoken to. */
+export function redisCredentials({ username, password, db, tls }: LockConfig["redis"]) {
+  return {
+    db,
+    tls,
+    ...(username === undefined ? {} : { username }),
+    ...(password === "" ? {} : { password }),
+  };
 }
 
 /** Tells at the start whether anything can be placed; a service that is away may come later. */
@@ -43,7 +57,7 @@ export async function reportLock(lock: LockProvider, backend: string, log: Log):
   }
 }
 
-function redisLayout({
+export function redisLayout({
   addr,
   sentinels,
   master_name,

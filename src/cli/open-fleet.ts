@@ -16,6 +16,7 @@ import type { Metrics } from "../domain/metrics.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { BotSetup } from "../runner/open-bot.ts";
 import type { Instance } from "../runner/instance.ts";
+import type { LoadMeter } from "../runner/load-meter.ts";
 import type { Storage } from "../storage/storage.ts";
 import { openDynamicFleet } from "./dynamic-fleet.ts";
 import type { RunConfig } from "./fleet-config.ts";
@@ -26,10 +27,14 @@ export interface FleetParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Counts what each symbol costs. */
+  readonly meter: LoadMeter;
   /** Where the config came from, and how another version of the fleet's part becomes one. */
   readonly loaded: RunConfig | undefined;
-  /** The bots of a changed config. Throws CONFIG_INVALID. */
-  readonly setupsOf: (config: Config) => Promise<readonly BotSetup[]>;
+  /** How many errors the bot of a symbol has had here. */
+  readonly errorsOf: (symbol: string) => number;
+  /** The bots of `only` these symbols in a changed config. Throws CONFIG_INVALID. */
+  readonly setupsOf: (config: Config, only: ReadonlySet<string>) => Promise<readonly BotSetup[]>;
 }
 
 export interface Fleet {
@@ -39,6 +44,8 @@ export interface Fleet {
   readonly coordinator?: Coordinator;
   /** Opens bots, and from here on opens and gives them away as the fleet decides. */
   start(instance: Instance): Promise<void>;
+  /** A bot has reconciled and trades. */
+  trading?(symbol: string): void;
   /** Resolves with what ends this instance. */
   readonly failed: Promise<unknown>;
   /** Gives everything away in order; what nobody takes rests on the exchange. */

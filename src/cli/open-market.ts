@@ -8,6 +8,7 @@ import { parsePrice } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
 import type { Metrics } from "../domain/metrics.ts";
 import type { CcxtOptions } from "../exchange/ccxt/open-ccxt-exchange.ts";
+import type { SharedLimits } from "../exchange/limits/choose-windows.ts";
 import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
 import { createDryRunExchange } from "../exchange/paper/dry-run-exchange.ts";
 import { NO_FAULT_COUNTS } from "../exchange/sim/fault-dice.ts";
@@ -17,6 +18,7 @@ import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
 import type { SimSymbol } from "../exchange/sim/sim-market.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { readKeys } from "./exchange-keys.ts";
+import { instancesOf } from "./shared-limits.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 
 /** A market of either kind; a real one moves by itself. */
@@ -36,17 +38,20 @@ export async function openRealMarket(
   config: Config,
   log: Log,
   metrics: Metrics,
+  shared?: SharedLimits,
 ): Promise<Market | undefined> {
   const found = realExchangeOf(config);
   if (!found) return undefined;
   const { name, real } = found;
-  const { mode } = real;
+  const { mode, allow_withdrawal_key: mayWithdraw } = real;
   const keys = readKeys(name, real, process.env);
-  const options = ccxtOptions(name, real, log, metrics);
+  const options = { ...ccxtOptions(name, real, log, metrics), instances: instancesOf(config, real), shared };
   log.info({ exchange: name, mode, account: options.account }, "exchange.opening");
   const { openCcxtExchange, openCcxtPrices } = await import("../exchange/ccxt/open-ccxt-exchange.ts");
   if (mode === "dry_run") {
-    const source = keys ? await openCcxtExchange({ ...options, keys }) : await openCcxtPrices(options);
+    const source = keys
+      ? await openCcxtExchange({ ...options, keys, mayWithdraw })
+      : await openCcxtPrices(options);
     return movingMarket(createDryRunExchange(source, log));
   }
   if (mode === "paper") {
@@ -62,7 +67,6 @@ export async function openRealMarket(
         `or ${name.toUpperCase()}_API_KEY and ${name.toUpperCase()}_SECRET_KEY in the environment`,
     );
   }
-  const mayWithdraw = real.allow_withdrawal_key;
   return movingMarket(await openCcxtExchange({ ...options, keys, mayWithdraw }));
 }
 
@@ -98,7 +102,8 @@ export async function openSim(config: Config, grids: readonly CheckedGrid[]): Pr
   });
 }
 
-function ccxtOptions(name: string, real: RealExchangeConfig, log: Log, metrics: Metrics): CcxtOptions {
+/** How the exchange `name` is opened, keys aside. */
+export function ccxtOptions(name: string, real: RealExchangeConfig, log: Log, metrics: Metrics): CcxtOptions {
   const { mode, maker_fee: maker, taker_fee: taker, limits, urls } = real;
   return {
     exchange: name,
@@ -118,7 +123,6 @@ function ccxtOptions(name: string, real: RealExchangeConfig, log: Log, metrics: 
       if (counts === "weight") return limits.weight_per_minute;
       return perMs === 10_000 ? limits.orders_per_10_seconds : undefined;
     },
-    instances: limits.instances,
     clock: realClock,
     log,
     metrics,

@@ -12,6 +12,22 @@ export function parseWholeNumber(option: string): (text: string) => number {
   };
 }
 
+export function parseCount(option: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,9}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError(`${option} takes a whole number from 0.`);
+  };
+}
+
+/** `10%` or `10`. */
+export function parsePercent(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(/^(\d{1,3})%?$/.exec(text)?.[1]);
+    if (value >= 1 && value <= 100) return value;
+    throw new InvalidArgumentError(`${option} takes a share from 1% to 100%.`);
+  };
+}
+
 export function parsePort(option: string): (text: string) => number {
   return (text) => {
     if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);

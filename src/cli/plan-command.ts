@@ -8,10 +8,8 @@ import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { Bot } from "../domain/grid.ts";
 import { parsePrice } from "../domain/instrument.ts";
 import { createBot } from "../strategy/create-bot.ts";
-import { resolveRules } from "../strategy/rules.ts";
-import { startingSlots } from "../strategy/window.ts";
 import type { CheckedGrid } from "./check-grids.ts";
-import { previewGrids } from "./preview-grids.ts";
+import { previewGrids, withStartingSlots } from "./preview-grids.ts";
 import { parseAmount } from "./parse-options.ts";
 import { formatTable } from "./table.ts";
 
@@ -39,7 +37,7 @@ export function addPlanCommand(program: Command): void {
 
 async function plan(options: Options): Promise<void> {
   const grids = chooseGrids(await previewGrids(await loadConfig(options.config)), options);
-  const previews = grids.map((grid) => previewGrid(withSlots(botOf(grid, options.price), grid)));
+  const previews = grids.map((grid) => previewGrid(withStartingSlots(botOf(grid, options.price), grid)));
   process.stdout.write(
     options.json ? `${JSON.stringify(previews, null, 2)}\n` : `${previews.map(describe).join("\n\n")}\n`,
   );
@@ -53,11 +51,6 @@ function chooseGrids(grids: readonly CheckedGrid[], options: Options): readonly 
     throw usage(`--price is for one grid of the ${chosen.length}: name it with --symbol`);
   }
   return chosen;
-}
-
-/** A window grid opens its slots at the first price. */
-function withSlots(bot: Bot, { rules }: CheckedGrid): Bot {
-  return { ...bot, slots: startingSlots(bot, resolveRules(bot, rules)) };
 }
 
 function botOf({ preview, instrument, settings, rules }: CheckedGrid, price: string | undefined): Bot {
@@ -126,7 +119,7 @@ function cellText({ slot, buyPrice, sellPrice, profit, profitRate }: LevelPrevie
 }
 
 /** A share as percent: the point moves two places to the right. */
-function percent(share: string): string {
+export function percent(share: string): string {
   return formatDecimal(parseDecimal(share) * 100n);
 }
 

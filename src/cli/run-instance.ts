@@ -1,7 +1,8 @@
 /** The composition root of a running instance: builds every part from the config, and closes them in reverse. */
 import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import type { Config } from "../config/schema.ts";
+import type { Config, RealExchangeConfig } from "../config/schema.ts";
+import { parseDecimal } from "../domain/decimal.ts";
 import type { BotCode } from "../domain/ids.ts";
 import { BOT_CODE_LENGTH, botCode } from "../domain/ids.ts";
 import type { Log } from "../domain/log.ts";
@@ -12,10 +13,13 @@ import { createHealth } from "../observe/health.ts";
 import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { BalanceKeeper } from "../runner/balance-keeper.ts";
 import { Activity } from "../runner/activity.ts";
+import { countBotErrors } from "../runner/count-bot-errors.ts";
 import { gaugeSpool } from "../runner/gauge-spool.ts";
 import type { ExitMode } from "../runner/stop-session.ts";
 import { Instance } from "../runner/instance.ts";
+import { LoadMeter, meteredExchange } from "../runner/load-meter.ts";
 import type { BotSetup } from "../runner/open-bot.ts";
 import { SpoolReplay } from "../runner/spool-replay.ts";
 import { LockKeeper } from "../runner/lock-keeper.ts";
@@ -29,12 +33,14 @@ import { lockOptions, reportLock } from "./lock-options.ts";
 import { measuredExchange, measuredLock, measuredStorage } from "./measured-ports.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { checkGrids } from "./check-grids.ts";
-import { databaseAddress, databaseOptions } from "./database-config.ts";
+import { databaseOptions, spoolFile, storedAt } from "./database-config.ts";
+import { findStoredBot } from "./find-stored-bot.ts";
 import type { RunConfig } from "./fleet-config.ts";
 import type { Fleet } from "./open-fleet.ts";
 import { openFleet } from "./open-fleet.ts";
 import type { Market } from "./open-market.ts";
 import { openRealMarket, openSim, realExchangeOf } from "./open-market.ts";
+import { openSharedLimits } from "./shared-limits.ts";
 
 /** Calls are timed by the computer's clock, also where the market's is virtual. */
 const REAL_TIME = { monotonic: () => performance.now() };
@@ -81,10 +87,16 @@ export async function startInstance(
     const parts = new Map<string, () => Promise<void>>();
     const { metrics, registry } = createMetrics();
     // Everything that can refuse the config or the machine comes before anything is written.
-    const address = isDryRun(config) ? NOWHERE : databaseAddress(config);
-    const real = await openRealMarket(config, log, metrics);
+    const address = storedAt(config);
+    const traded = realExchangeOf(config)?.real;
+    const limits = traded && (await openSharedLimits(config, traded));
+    if (limits) {
+      closers.push(() => limits.close());
+      parts.set("rate_budget", () => limits.ping());
+    }
+    const real = await openRealMarket(config, log, metrics, limits?.limits);
     if (real) closers.push(() => real.close());
-    const grids = await checkGrids(config, real?.exchange);
+    const grids = await checkGrids(config, real?.exchange, { findBot: findStoredBot(config) });
     let gauge = (): void => undefined;
     const page: MetricsPage = {
       contentType: registry.contentType,
@@ -115,7 +127,10 @@ export async function startInstance(
     const storage = wrappers.storage?.(stored) ?? stored;
     const market = real ?? (await openSim(config, grids));
     if (!real) closers.push(() => market.close());
-    const measured = measuredExchange(market.exchange, metrics, REAL_TIME);
+    const { mode, hot_spots: hotSpots } = config.coordination;
+    const meter = new LoadMeter(hotSpots.window * 1000);
+    const counted = measuredExchange(market.exchange, metrics, REAL_TIME);
+    const measured = mode === "dynamic" ? meteredExchange(counted, meter, REAL_TIME) : counted;
     const exchange = wrappers.exchange?.(measured) ?? measured;
     const spool = openOwnSpool(config, address, wrappers, closers);
     const spoolReplay = new SpoolReplay({ storage, spool, log });
@@ -137,19 +152,34 @@ export async function startInstance(
         settings,
         rules,
       }));
+    const botErrors = countBotErrors(metrics);
     const fleet = await openFleet(config, {
       storage,
       exchange,
       clock: market.clock,
       log,
       metrics,
+      meter,
       loaded,
-      setupsOf: async (changed) => setupsOf(await checkGrids(changed, real?.exchange)),
+      errorsOf: botErrors.of,
+      setupsOf: async (changed, only) => setupsOf(await checkGrids(changed, real?.exchange, { only })),
     });
     closers.push(() => fleet.close());
     if (config.coordination.mode === "dynamic") parts.set("coordination", () => fleet.ping());
 
     const activity = new Activity();
+    const balances = sharesBalance(traded)
+      ? new BalanceKeeper({
+          exchange,
+          storage,
+          clock: market.clock,
+          log,
+          metrics,
+          margin: parseDecimal(traded.limits.balance_margin),
+          refreshMs: config.trading.reconcile_interval * 1000,
+        })
+      : undefined;
+    closers.push(() => balances?.close());
     const lockTtlMs = lockConfig.default_ttl * 1000;
     const instance = new Instance(
       {
@@ -162,7 +192,7 @@ export async function startInstance(
         claims: fleet.claims,
         permit: fleet.permit,
         log,
-        metrics,
+        metrics: botErrors.metrics,
         activity,
         random: wrappers.random ?? Math.random,
         drawBotCode: wrappers.drawBotCode ?? drawBotCode,
@@ -172,6 +202,8 @@ export async function startInstance(
         lockGranularity: lockConfig.granularity,
         lockKeeper: new LockKeeper({ lock, lockTtlMs, clock: market.clock, activity, log }),
         exit: exitMode(config),
+        onTrading: (symbol) => fleet.trading?.(symbol),
+        balances,
         ownsAsset: (asset) => grids.filter(({ instrument }) => instrument.base === asset).length <= 1,
         reconcileIntervalMs: config.trading.reconcile_interval * 1000,
       },
@@ -208,11 +240,9 @@ export async function startInstance(
   }
 }
 
-/** A dry run stores nothing: what it decided never happened. */
-const NOWHERE = { type: "sqlite", file: ":memory:" } as const satisfies DatabaseAddress;
-
-function isDryRun(config: Config): boolean {
-  return realExchangeOf(config)?.real.mode === "dry_run";
+/** A dry run spends nothing, and the simulated market is asked for what it has by each order. */
+function sharesBalance(traded: RealExchangeConfig | undefined): traded is RealExchangeConfig {
+  return traded !== undefined && traded.mode !== "dry_run" && traded.limits.share_balance;
 }
 
 /** The spool of this process alone. */
@@ -228,14 +258,6 @@ function openOwnSpool(
   const spool = openSpool({ file, capacity: config.database.spool_capacity, now: () => Date.now() });
   closers.push(() => spool.close());
   return wrappers.spool?.(spool) ?? spool;
-}
-
-/** Unless the config says: beside the database file, as gone as one in memory, or with the data of this process. */
-function spoolFile({ database, instance }: Config, address: DatabaseAddress): string {
-  if (address === NOWHERE) return NOWHERE.file;
-  if (database.spool_file !== undefined) return database.spool_file;
-  if (address.type !== "sqlite") return `./data/${instance.id}.spool`;
-  return address.file === ":memory:" ? address.file : `${address.file}.spool`;
 }
 
 /** What is cancelled or sold at the exit takes its time, in which the market goes on. */

@@ -13,6 +13,7 @@ import { loadCandles } from "../venue/market/candles.ts";
 import type { CrowdOptions } from "../venue/market/crowd.ts";
 import { completeCrowd } from "../venue/market/crowd.ts";
 import type { Filters } from "../venue/matching/filters.ts";
+import { loadKlineHistory } from "../venue/server/kline-history.ts";
 import type { ApiKeyOptions, PriceSource, VenueServerOptions, VenueSymbol } from "../venue/server/options.ts";
 import { crowdOptions } from "./sim-options.ts";
 
@@ -124,6 +125,7 @@ async function venueSymbol(config: VenueConfig, symbol: string, rules: SymbolCon
     filters: filtersOf(instrument, rules),
     fill: rules.fill,
     source: await sourceOf(instrument, rules),
+    ...(rules.history === undefined ? {} : { history: await loadKlineHistory(rules.history) }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The `coordination` section: how several instances share the symbols. */
 import { z } from "zod";
-import { choice, section, text, wholeNumber } from "./fields.ts";
+import { choice, number, section, text, wholeNumber } from "./fields.ts";
 
 const MAX_MS = 600_000;
 
@@ -74,4 +74,38 @@ export const coordinationSchema = section({
   settle_ms: wholeNumber(0, MAX_MS)
     .default(500)
     .describe("How long a new seat waits for others that start with it, in milliseconds."),
+  handover_limit: wholeNumber(1, 3600)
+    .default(15)
+    .describe(
+      "Seconds that a seat may take to claim a symbol that was moved to it, and again to trade it; then the move is rolled back.",
+    ),
+  hot_spots: section({
+    enabled: choice(["false", "propose", "automatic"])
+      .default("propose")
+      .meta({ type: ["boolean", "string"], enum: [false, "propose", "automatic"] })
+      .describe(
+        "propose shows in `quantmesh status` which symbol should leave a seat that is far busier than the others, automatic moves it.",
+      ),
+    threshold: number(1.1, 100)
+      .default(1.4)
+      .describe(
+        "A seat is hot from so many times the mean load of all seats on; until it is half-way back to it.",
+      ),
+    window: wholeNumber(2, 3600)
+      .default(8)
+      .describe("Seconds over which loads are averaged, and for which a seat must be hot without a break."),
+    cool_down: wholeNumber(10, 86_400)
+      .default(300)
+      .describe("Seconds for which a symbol that was moved stays where it is."),
+    gain: number(0.01, 0.9)
+      .default(0.05)
+      .describe("Share by which a move must lower the load of the busier of its two seats."),
+    least_load: wholeNumber(1, 1_000_000)
+      .default(100)
+      .describe(
+        "A seat with less load is never hot; in events of all its symbols per second, an order counting as 20.",
+      ),
+  })
+    .prefault({})
+    .describe("Moves of symbols that cost far more than others to seats that have less to do."),
 });

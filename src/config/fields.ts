@@ -47,6 +47,19 @@ export function wholeNumber(least: number, most: number) {
     .meta({ type: "integer", minimum: least, maximum: most });
 }
 
+/** A number between `least` and `most`, both included. Never used for money. */
+export function number(least: number, most: number) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= least && value <= most) return value;
+      context.addIssue(`must be from ${least} to ${most}, not "${text}"`);
+      return z.NEVER;
+    })
+    .meta({ type: "number", minimum: least, maximum: most });
+}
+
 /** How often something happens: from 0 (never) to 1 (always). Never used for money. */
 export function rate() {
   return z

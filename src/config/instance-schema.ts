@@ -75,9 +75,7 @@ export const lockSchema = section({
   enabled: flag()
     .default(true)
     .describe("Whether price levels are locked at the lock service; otherwise only within this process."),
-  type: choice(["memory", "redis", "database"], {
-    etcd: 'lock type "etcd" is refused in this version: a crash of etcd\'s leader can let two hold one level; use redis or database',
-  })
+  type: choice(["memory", "redis", "etcd", "database"])
     .default("memory")
     .describe(
       "Where the locks are kept: memory guards one process, the others whoever shares the account and the service.",
@@ -86,7 +84,7 @@ export const lockSchema = section({
     .default("level")
     .describe("What one lock guards: a price of a symbol, or the whole symbol. The same in every fleet."),
   redis: redisSchema.prefault({}).describe("The Redis of lock type redis."),
-  etcd: etcdSchema.prefault({}).describe("The etcd of lock type etcd, which this version refuses."),
+  etcd: etcdSchema.prefault({}).describe("The etcd of lock type etcd."),
   prefix: text().default("quantmesh:lock:").describe("What every lock key begins with."),
   default_ttl: wholeNumber(1, MAX_TTL_SECONDS)
     .default(30)

@@ -50,9 +50,24 @@ const limits = section({
     .optional()
     .describe("Orders within 10 seconds, where it is not what the exchange documents."),
   instances: wholeNumber(1, 1_000)
-    .default(1)
+    .optional()
     .describe(
-      "How many instances use the exchange from one address; each takes an equal part of every limit.",
+      "How many instances use the key at most, standbys too. With shared each has an equal part of a fifth of every limit for itself, otherwise of all of it; left out, instance.total in mode static, else 16 with shared and 1 without.",
+    ),
+  shared: flag()
+    .optional()
+    .describe(
+      "Whether all instances with the key count their requests together, in the Redis of distributed_lock; left out, those of a fleet do whose lock is of type redis.",
+    ),
+  share_balance: flag()
+    .default(true)
+    .describe(
+      "Whether each buy is set aside in the database from what the account owns, so that no two bots on it count the same money.",
+    ),
+  balance_margin: share()
+    .default("0.005")
+    .describe(
+      "Share of the account's balance that is not spent: for fees, and for market orders whose price moves.",
     ),
 });
 

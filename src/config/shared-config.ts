@@ -14,11 +14,15 @@ export const SHARED_KEYS: readonly {
   readonly meaning: string;
 }[] = [
   {
-    key: "trading.symbols",
-    effect: "hot",
-    meaning: "symbols are added and removed; the bots whose rules changed start anew",
+    key: "trading.reconcile_interval",
+    effect: "restart",
+    meaning: "how often lists are compared",
   },
-  { key: "trading", effect: "restart", meaning: "defaults of all symbols, and how often lists are compared" },
+  {
+    key: "trading",
+    effect: "hot",
+    meaning: "symbols are added and removed; the bots whose rules changed, by a default too, start anew",
+  },
 ];
 
 /** The shared part of a config file's values. */
@@ -65,7 +69,11 @@ export function changedKeys(
   return [...keys]
     .map((key) => `trading.${key}`)
     .filter((key) => JSON.stringify(sharedAt(before, key)) !== JSON.stringify(sharedAt(after, key)))
-    .map((key) => ({ key, effect: SHARED_KEYS.find((one) => one.key === key)?.effect ?? "restart" }));
+    .map((key) => ({ key, effect: effectOf(key) }));
+}
+
+function effectOf(key: string): "hot" | "restart" {
+  return SHARED_KEYS.find((one) => key === one.key || key.startsWith(`${one.key}.`))?.effect ?? "restart";
 }
 
 function setAt(node: unknown, path: readonly string[], value: unknown): unknown {

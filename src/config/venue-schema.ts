@@ -57,6 +57,9 @@ const symbol = section({
     .default("touch")
     .describe("Whether a price that only touches a limit fills it, where there are no other users."),
   market: market.describe("What moves the price."),
+  history: text()
+    .optional()
+    .describe("A candle file that klines shows for the time before the venue's own, with its gaps."),
 });
 
 const key = section({
@@ -67,7 +70,13 @@ const key = section({
     .array(choice(["read", "trade", "withdraw"]))
     .default(["read", "trade"])
     .describe("What it may do."),
-  allowed_ips: z.array(text()).optional().describe("Addresses that may use it; any if left out."),
+  allowed_ips: z
+    .array(
+      z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be an address or a range like 10.0.0.0/8"),
+    )
+    .min(1)
+    .optional()
+    .describe("Addresses, or ranges like 10.0.0.0/8 and fd00::/8, that may use it; any if left out."),
 });
 
 const limits = section({
@@ -103,8 +112,8 @@ export const venueSchema = section({
   taker_fee: share().default("0.001").describe("Fee of an order that did not rest, as a share."),
   fee_asset: choice(["base", "quote"]).default("base").describe("What the fee of a buy is taken from."),
   refuse_replays: flag()
-    .default(false)
-    .describe("Refuses a second request with the same signature; Binance does not."),
+    .default(true)
+    .describe("Refuses a second order or cancel with the same signature; Binance does not."),
   limits: limits.prefault({}).describe("Binance's own unless given."),
   crowd: crowdSchema
     .optional()

@@ -7,7 +7,8 @@ export type Pins = ReadonlyMap<string, SeatNumber>;
 
 /**
  * Every symbol's seat; empty without seats. The order of the arguments does not matter. A pin holds for as long as its
- * seat exists, whatever the load; all other symbols go to the first seat with room on their way around the ring.
+ * seat exists, whatever the load, and moves no symbol but its own: the ring is laid as if there were no pins, so that a
+ * seat has at most as many symbols above its capacity as are pinned to it.
  * Bounded load after Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2018), ε = 1/4.
  */
 export function assign(
@@ -16,24 +17,18 @@ export function assign(
   pins: Pins = new Map(),
 ): ReadonlyMap<string, SeatNumber> {
   const load = new Map(seats.map((seat) => [seat, 0]));
+  const ring = buildRing([...load.keys()]);
   const assigned = new Map<string, SeatNumber>();
-  const give = (symbol: string, seat: SeatNumber): void => {
-    assigned.set(symbol, seat);
-    load.set(seat, (load.get(seat) ?? 0) + 1);
-  };
   // Who comes first where seats are nearly full must be the same everywhere.
   const inOrder = [...new Set(symbols)].sort();
-  for (const symbol of inOrder) {
-    const pinned = pins.get(symbol);
-    if (pinned !== undefined && load.has(pinned)) give(symbol, pinned);
-  }
-  const ring = buildRing([...load.keys()]);
   const capacity = seatCapacity(inOrder.length, load.size);
   for (const symbol of inOrder) {
-    if (assigned.has(symbol)) continue;
     for (const seat of seatsFrom(ring, symbol)) {
-      if ((load.get(seat) ?? 0) >= capacity) continue;
-      give(symbol, seat);
+      const taken = load.get(seat) ?? 0;
+      if (taken >= capacity) continue;
+      load.set(seat, taken + 1);
+      const pinned = pins.get(symbol);
+      assigned.set(symbol, pinned !== undefined && load.has(pinned) ? pinned : seat);
       break;
     }
   }

@@ -6,7 +6,7 @@ import type { Metrics } from "../domain/metrics.ts";
 import { assign } from "./assign.ts";
 import type { FleetKeys, FleetView, Incarnation, Member, Role, Seat, SeatOrigin } from "./fleet-view.ts";
 import { formatSeat, fleetKeys, holderName, isSame, readFleet, ringSeats, seatOf } from "./fleet-view.ts";
-import type { KeyEvent, KeyStore, Write } from "./key-store.ts";
+import type { Condition, KeyEntry, KeyEvent, KeyStore, Write } from "./key-store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Mirror } from "./mirror.ts";
 import type { PeerMesh, PeerMeshOptions } from "./peer-mesh.ts";
@@ -32,7 +32,7 @@ export interface CoordinatorOptions {
   readonly advertise: (port: number) => string;
   readonly times: CoordinatorTimes;
   /** What the registration says beyond the coordinator's own knowledge. */
-  readonly describe: () => Pick<Member, "version" | "symbols" | "config" | "degraded">;
+  readonly describe: () => Pick<Member, "version" | "symbols" | "config" | "canary" | "degraded" | "load">;
   readonly symbols: () => readonly string[];
   readonly owner: Owner;
 }
@@ -55,8 +55,8 @@ export interface Owner {
   assigned(symbols: ReadonlySet<string>): void;
   /** The seat is another's: stop at once, touch nothing on the exchange. */
   lost(reason: string): void;
-  /** A peer has let go of these symbols. */
-  released(symbols: readonly string[]): void;
+  /** A peer has said something to all. */
+  told(message: string): void;
   /** An operator wants this instance to give everything away. */
   drainAsked(): void;
   /** This process must end. */
@@ -67,6 +67,8 @@ const NO_SYMBOLS: ReadonlySet<string> = new Set();
 /** How often timers are looked at: a fraction of the shortest of them. */
 const CHECK_SHARE = 10;
 const RETRY_MS = 200;
+/** So long without a beat is worth telling people; it decides nothing. */
+const UNHEARD_MS = 2000;
 
 export class Coordinator {
   readonly keys: FleetKeys;
@@ -135,7 +137,7 @@ export class Coordinator {
       listener: {
         beat: (peer) => this.#heard(peer, { kind: "beat", at: clock.monotonic() }),
         gone: (peer) => this.#heard(peer, { kind: "gone", at: clock.monotonic() }),
-        told: (_, message) => this.#options.owner.released(message.split(" ")),
+        told: (_, message) => this.#options.owner.told(message),
       },
     });
     await this.#mirror.open();
@@ -159,6 +161,11 @@ export class Coordinator {
     return this.#view;
   }
 
+  /** What the view was read from. */
+  get entries(): ReadonlyMap<string, KeyEntry> {
+    return this.#mirror.entries;
+  }
+
   get role(): Role {
     return this.#role;
   }
@@ -176,9 +183,9 @@ export class Coordinator {
     return this.#view.seats.some(({ holder }) => holderName(holder) === name);
   }
 
-  /** Tells the others which symbols they may claim now. */
-  announceReleased(symbols: readonly string[]): void {
-    this.#mesh?.tell(symbols.join(" "));
+  /** Says something to all others; who misses it finds out in another way. */
+  tell(message: string): void {
+    this.#mesh?.tell(message);
   }
 
   /** Registers what has changed about this instance. */
@@ -224,9 +231,23 @@ export class Coordinator {
       role: this.#role,
       address: advertise(this.port),
       draining: this.#isDraining,
+      ...(this.#seat === undefined ? {} : { seat: this.#seat.number }),
+      unheard: this.#unheard(),
       startedAt: Number(me.incarnation.split("-")[0]),
       ...describe(),
     };
+  }
+
+  /** Whom the others must judge by its lease, as far as we can tell. */
+  #unheard(): readonly string[] {
+    const now = this.#options.clock.monotonic();
+    return [...this.#view.members.values()]
+      .filter((peer) => {
+        const belief = this.#beliefOf(peer);
+        return peer.id !== this.#options.me.id && !(belief.kind === "alive" && now - belief.at < UNHEARD_MS);
+      })
+      .map(({ id }) => id)
+      .sort();
   }
 
   /** A drain that was asked of an earlier run is over. */
@@ -414,7 +435,7 @@ export class Coordinator {
       case "refute": {
         const key = this.keys.challenge(me.id);
         log.warn({ by: action.challenge.by }, "suspicion.challenged");
-        await this.#write([{ key, revision: action.challenge.revision }], [{ kind: "delete", key }]);
+        await this.write([{ key, revision: action.challenge.revision }], [{ kind: "delete", key }]);
         return;
       }
       case "create":
@@ -425,7 +446,7 @@ export class Coordinator {
         const { lease } = this.#lease;
         const write: Write = { kind: "put", key, value, ...(lease === undefined ? {} : { lease }) };
         const sent = clock.monotonic();
-        const isStored = await this.#write([{ key, revision: 0 }], [write]);
+        const isStored = await this.write([{ key, revision: 0 }], [write]);
         if (!isStored) return;
         log.warn({ peer: action.suspect.id }, "suspicion.raised");
         this.#sign(action.suspect, { kind: "challenged", at: Math.max(sent, clock.monotonic()) });
@@ -440,7 +461,7 @@ export class Coordinator {
   async #createSeat(number: SeatNumber): Promise<void> {
     const key = this.keys.seat(number);
     const value = formatSeat({ holder: this.#options.me, state: "held", how: "new" });
-    if (await this.#write([{ key, revision: 0 }], [{ kind: "put", key, value }])) {
+    if (await this.write([{ key, revision: 0 }], [{ kind: "put", key, value }])) {
       this.#options.log.info({ seat: number, how: "new" }, "seat.taken");
     }
   }
@@ -469,7 +490,7 @@ export class Coordinator {
       writes.push({ kind: "delete", key: name });
     }
     const fields = { seat: seat.number, how, from: seat.holder.id };
-    if (!(await this.#write(conditions, writes))) return log.info(fields, "seat.not_taken");
+    if (!(await this.write(conditions, writes))) return log.info(fields, "seat.not_taken");
     if (challenge) this.#sign(seat.holder, { kind: "unrefuted", at: clock.monotonic() });
     log.warn(fields, action.kind === "adopt" ? "seat.taken_over" : "seat.removed");
     if (action.kind === "adopt" && how !== "returned")
@@ -482,12 +503,12 @@ export class Coordinator {
       const key = this.keys.seat(seat.number);
       const next = change(seat);
       const write: Write = next ? { kind: "put", key, value: formatSeat(next) } : { kind: "delete", key };
-      if (await this.#write([{ key, revision: seat.revision }], [write])) return;
+      if (await this.write([{ key, revision: seat.revision }], [write])) return;
     }
   }
 
-  /** A conditional write whose effect is seen here at once. */
-  async #write(conditions: Parameters<KeyStore["write"]>[0], writes: readonly Write[]): Promise<boolean> {
+  /** A conditional write whose effect is seen here at once. Throws COORDINATION_UNAVAILABLE. */
+  async write(conditions: readonly Condition[], writes: readonly Write[]): Promise<boolean> {
     const revision = await this.#options.store.write(conditions, writes);
     if (revision === undefined) {
       await this.#mirror.verify();

@@ -2,6 +2,7 @@
 import type { ICompare, IKeyValue, IOptions, IRequestOp, IWatchResponse } from "etcd3";
 import { Etcd3 } from "etcd3";
 import { QuantmeshError } from "../domain/errors.ts";
+import type { RoundTrip } from "../domain/round-trip.ts";
 import type { Condition, KeyEntry, KeyEvent, KeyStore, LeaseId, Listing, Write } from "./key-store.ts";
 
 export interface EtcdOptions {
@@ -50,18 +51,9 @@ class EtcdStore implements KeyStore {
   readonly #limitMs: number;
   #current = 0;
 
-  constructor({ hosts, username, password, tls, limitMs }: EtcdOptions) {
-    this.#limitMs = limitMs;
-    this.#clients = hosts.map(
-      (host) =>
-        new Etcd3({
-          hosts: host,
-          grpcOptions: CONNECTION_OPTIONS,
-          faultHandling: { global: NEVER_REPEAT, host: () => NEVER_REPEAT },
-          ...(username === undefined ? {} : { auth: { username, password: password ?? "" } }),
-          ...(tls?.ca === undefined ? {} : { credentials: credentialsOf(tls, tls.ca) }),
-        }),
-    );
+  constructor(options: EtcdOptions) {
+    this.#limitMs = options.limitMs;
+    this.#clients = options.hosts.map((host) => clientOf(host, options));
   }
 
   async list(prefix: string): Promise<Listing> {
@@ -159,6 +151,16 @@ class EtcdStore implements KeyStore {
     await this.#call((client, limit) => client.leaseClient.leaseRevoke({ ID: id }, limit));
   }
 
+  async timeLeft(key: string): Promise<number | undefined> {
+    return this.#read(async (client, limit) => {
+      const { kvs } = await client.kv.range({ key: Buffer.from(key) }, limit);
+      const lease = kvs[0]?.lease;
+      if (lease === undefined || lease === "0") return undefined;
+      const { TTL } = await client.leaseClient.leaseTimeToLive({ ID: lease }, limit);
+      return Number(TTL) < 0 ? undefined : Number(TTL) * 1000;
+    });
+  }
+
   close(): void {
     for (const client of this.#clients) client.close();
   }
@@ -188,8 +190,74 @@ class EtcdStore implements KeyStore {
   }
 }
 
+/** What one member of the cluster says of itself; where it says nothing, why. */
+export type EtcdMember =
+  | {
+      readonly kind: "answered";
+      readonly host: string;
+      readonly version: string;
+      readonly clusterId: string;
+      readonly hasLeader: boolean;
+      /** How many members its cluster has. */
+      readonly members: number;
+      /** NOSPACE, CORRUPT. */
+      readonly alarms: readonly string[];
+      readonly dbBytes: number;
+      readonly trips: readonly RoundTrip[];
+    }
+  | { readonly kind: "silent"; readonly host: string; readonly reason: string };
+
+const PINGS = 5;
+
+/** Asks each host by itself; reads only. */
+export function inspectMembers(options: EtcdOptions): Promise<readonly EtcdMember[]> {
+  return Promise.all(
+    options.hosts.map(async (host): Promise<EtcdMember> => {
+      const client = clientOf(host, options);
+      const limit = { deadline: Date.now() + options.limitMs };
+      try {
+        const { header, version, leader, dbSize, errors } = await client.maintenance.status(limit);
+        const { members } = await client.cluster.memberList({}, limit);
+        const hasLeader = leader !== "0";
+        const trips: RoundTrip[] = [];
+        // A read asks the leader.
+        for (let asked = 0; hasLeader && asked < PINGS; asked += 1) {
+          const sent = performance.now();
+          await client.kv.range({ key: Buffer.from("/quantmesh/"), count_only: true }, limit);
+          trips.push({ sent, received: performance.now() });
+        }
+        return {
+          kind: "answered",
+          host,
+          version,
+          clusterId: header.cluster_id,
+          hasLeader,
+          members: members.length,
+          alarms: errors.flatMap((text) => /alarm:(\w+)/.exec(text)?.[1] ?? []),
+          dbBytes: Number(dbSize),
+          trips,
+        };
+      } catch (error) {
+        return { kind: "silent", host, reason: error instanceof Error ? error.message : String(error) };
+      } finally {
+        client.close();
+      }
+    }),
+  );
+}
+
 interface CallLimit {
   readonly deadline: number;
+}
+
+function clientOf(host: string, { username, password, tls }: EtcdOptions): Etcd3 {
+  return new Etcd3({
+    hosts: host,
+    grpcOptions: CONNECTION_OPTIONS,
+    faultHandling: { global: NEVER_REPEAT, host: () => NEVER_REPEAT },
+    ...(username === undefined ? {} : { auth: { username, password: password ?? "" } }),
+    ...(tls?.ca === undefined ? {} : { credentials: credentialsOf(tls, tls.ca) }),
+  });
 }
 
 function credentialsOf(
@@ -215,7 +283,8 @@ function entryOf({ key, value, mod_revision }: IKeyValue): KeyEntry {
 }
 
 function eventOf({ type, kv }: IWatchResponse["events"][number]): KeyEvent {
-  return String(type) === "DELETE" || Number(type) === 1
+  // The name, as the schema that etcd3 loads spells it, or the number.
+  return String(type).toUpperCase() === "DELETE" || Number(type) === 1
     ? { kind: "deleted", key: kv.key.toString(), revision: Number(kv.mod_revision) }
     : { kind: "put", entry: entryOf(kv) };
 }

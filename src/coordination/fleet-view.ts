@@ -1,6 +1,9 @@
 /** The fleet as the key store shows it: members, seats, pins, challenges; and the keys that they are kept under. */
 import type { KeyEntry } from "./key-store.ts";
 import type { Pins } from "./assign.ts";
+import type { CanaryReport } from "./roll-out.ts";
+import { isCanaryReport } from "./roll-out.ts";
+import type { InstanceLoad } from "./load-report.ts";
 import type { SeatNumber } from "./ring.ts";
 
 export type Role = "active" | "standby";
@@ -19,12 +22,20 @@ export interface Member extends Incarnation {
   readonly version: string;
   /** How many symbols it trades. */
   readonly symbols: number;
-  /** Version of the fleet's config that it runs. */
+  /** Version of the fleet's config that its bots run, but for those of a canary. */
   readonly config: number;
+  /** While a newer version is tried: how that goes here. */
+  readonly canary?: CanaryReport;
   /** Set while it gives its symbols away, and after. */
   readonly draining: boolean;
+  /** The seat that it believes to hold; who has slept or died says so for as long as it is registered. */
+  readonly seat?: SeatNumber;
+  /** Other instances whose heartbeats it does not hear. */
+  readonly unheard?: readonly string[];
   /** Why it is not fully at work. */
   readonly degraded?: string;
+  /** Written by an instance, and read with `readLoad`. */
+  readonly load?: InstanceLoad;
   readonly startedAt: number;
 }
 
@@ -66,6 +77,9 @@ export interface FleetKeys {
   seat(number: SeatNumber): string;
   pin(symbol: string): string;
   readonly pins: string;
+  /** What became of the last move of a symbol, or is proposed. */
+  move(symbol: string): string;
+  readonly moves: string;
   challenge(id: string): string;
   drain(id: string): string;
 }
@@ -79,6 +93,8 @@ export function fleetKeys(fleet: string): FleetKeys {
     seat: (number) => `${prefix}seats/${number}`,
     pin: (symbol) => `${prefix}pins/${symbol}`,
     pins: `${prefix}pins/`,
+    move: (symbol) => `${prefix}moves/${symbol}`,
+    moves: `${prefix}moves/`,
     challenge: (id) => `${prefix}challenges/${id}`,
     drain: (id) => `${prefix}drains/${id}`,
   };
@@ -96,7 +112,10 @@ export function readFleet(keys: FleetKeys, entries: ReadonlyMap<string, KeyEntry
     const [kind, ...rest] = key.slice(keys.prefix.length).split("/");
     const name = rest.join("/");
     const record = parse(value);
-    if (kind === "instances" && isMember(record)) members.set(name, { ...record, id: name });
+    if (kind === "instances" && isMember(record)) {
+      const unheard = Array.isArray(record.unheard) ? record.unheard.map(String) : [];
+      members.set(name, { ...record, unheard, id: name });
+    }
     if (kind === "seats" && isSeat(record) && /^[1-9]\d*$/.test(name)) {
       seats.push({ ...record, number: Number(name), revision });
     }
@@ -110,6 +129,11 @@ export function readFleet(keys: FleetKeys, entries: ReadonlyMap<string, KeyEntry
 
 export function formatSeat({ holder, state, how, from }: Omit<Seat, "number" | "revision">): string {
   return JSON.stringify({ holder, state, how, ...(from === undefined ? {} : { from }) });
+}
+
+/** What the instances say of the bots that try a newer config. */
+export function canaryReports(view: FleetView): readonly CanaryReport[] {
+  return [...view.members.values()].flatMap(({ canary }) => (isCanaryReport(canary) ? [canary] : []));
 }
 
 /** Names one run of one instance, as the holder of its claims. */
@@ -129,6 +153,11 @@ export function seatOf(view: FleetView, instance: Incarnation): Seat | undefined
 /** True while `instance` is registered, in this incarnation. */
 export function isRegistered(view: FleetView, instance: Incarnation): boolean {
   return view.members.get(instance.id)?.incarnation === instance.incarnation;
+}
+
+/** True where an instance believes to hold a seat that is another's, or gone: it has said nothing since. */
+export function isReplaced(view: FleetView, member: Member): boolean {
+  return member.seat !== undefined && !member.draining && seatOf(view, member) === undefined;
 }
 
 /** The seats that symbols are spread over. */

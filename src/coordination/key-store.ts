@@ -52,5 +52,7 @@ export interface KeyStore {
   /** False where the lease no longer exists. */
   keepLease(id: LeaseId): Promise<boolean>;
   revokeLease(id: LeaseId): Promise<void>;
+  /** How long the key stays unless its lease is renewed, ms; undefined where it has no lease, or does not exist. */
+  timeLeft(key: string): Promise<number | undefined>;
   close(): void;
 }

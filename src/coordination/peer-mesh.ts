@@ -42,7 +42,7 @@ const LONGEST_RETRY_MS = 500;
 const LONGEST_ATTEMPT_MS = 1000;
 const LONGEST_LINE = 65_536;
 
-/** Listens. Throws PORT_IN_USE where another program does. */
+/** Listens. Throws PORT_IN_USE where another program does, CONFIG_INVALID where `tls` cannot be used. */
 export async function openPeerMesh(options: PeerMeshOptions): Promise<PeerMesh> {
   const mesh = new PeerMesh(options);
   await mesh.open();
@@ -56,18 +56,17 @@ export class PeerMesh {
   readonly #hearers = new Set<Socket>();
   readonly #sockets = new Set<Socket>();
   readonly #links = new Map<string, PeerLink>();
+  #refused = "";
   #cancelBeat: () => void = () => undefined;
 
   constructor(options: PeerMeshOptions) {
     this.#options = options;
     const accept = (socket: Socket): void => this.#accept(socket);
-    const { tls } = options;
-    this.#server = tls
-      ? createTlsServer(
-          { ca: tls.ca, cert: tls.certificate, key: tls.key, requestCert: true, rejectUnauthorized: true },
-          accept,
-        )
-      : createServer(accept);
+    this.#server = createListener(options.tls, accept);
+    this.#server.on("tlsClientError", (error: NodeJS.ErrnoException) => {
+      // Who goes away while it greets is no stranger.
+      if (error.code !== "ECONNRESET") this.#refuse(error.message);
+    });
   }
 
   async open(): Promise<void> {
@@ -140,7 +139,10 @@ export class PeerMesh {
       if (this.#hearers.has(socket)) return;
       const greeting = parseRecord(line);
       const named = [greeting["id"], greeting["incarnation"], greeting["nonce"]].join("\n");
-      if (!isProof(greeting["proof"], proofOf(secret, "hearer", nonce, named))) return void socket.destroy();
+      if (!isProof(greeting["proof"], proofOf(secret, "hearer", nonce, named))) {
+        this.#refuse("it does not know the fleet's secret");
+        return void socket.destroy();
+      }
       giveUp();
       const proof = proofOf(
         secret,
@@ -153,6 +155,13 @@ export class PeerMesh {
     });
     socket.write(`${JSON.stringify({ nonce })}\n`);
   }
+
+  /** Who is refused comes again and again: it is told once for each reason. */
+  #refuse(reason: string): void {
+    if (this.#refused === reason) return;
+    this.#refused = reason;
+    this.#options.log.warn({ reason }, "mesh.stranger_refused");
+  }
 }
 
 /** The connection to one peer: opened again whenever it ends. */
@@ -163,6 +172,8 @@ class PeerLink {
   #isClosed = false;
   /** True while the last connection was one on which the peer proved who it is. */
   #wasHeard = false;
+  /** What was wrong last, so that it is told once. */
+  #trouble = "";
   #retryMs = FIRST_RETRY_MS;
   #cancel: () => void = () => undefined;
 
@@ -193,17 +204,23 @@ class PeerLink {
         })
       : connect({ host, port });
     this.#socket = socket;
-    const giveUp = clock.after(LONGEST_ATTEMPT_MS, () => socket.destroy());
+    const giveUp = clock.after(LONGEST_ATTEMPT_MS, () => {
+      trouble = `no answer within ${LONGEST_ATTEMPT_MS} ms`;
+      socket.destroy();
+    });
     let isRefused = false;
+    let trouble: string | undefined = "it ended the connection: do both know the same secret?";
     let serverNonce: string | undefined;
     let isProven = false;
     const nonce = randomBytes(16).toString("hex");
     socket.setNoDelay(true);
     socket.on("error", (error) => {
       isRefused = "code" in error && error.code === "ECONNREFUSED";
+      if (!isProven) trouble = error.message;
     });
     socket.once("close", () => {
       giveUp();
+      if (trouble !== undefined) this.#complain(trouble);
       this.#ended(isRefused);
     });
     onLines(socket, (line) => {
@@ -213,7 +230,8 @@ class PeerLink {
         return this.#greet(socket, serverNonce, nonce);
       }
       giveUp();
-      isProven = this.#recognize(line, nonce, serverNonce);
+      trouble = this.#recognize(line, nonce, serverNonce);
+      isProven = trouble === undefined;
       if (!isProven) socket.destroy();
     });
   }
@@ -225,23 +243,30 @@ class PeerLink {
     socket.write(`${JSON.stringify({ id, incarnation, nonce, proof })}\n`);
   }
 
-  /** True where the other side is the peer; another incarnation of it means that this one is gone. */
-  #recognize(line: string, nonce: string, serverNonce: string): boolean {
+  /** Why the other side is not the peer, if it is not; another incarnation of it means that this one is gone. */
+  #recognize(line: string, nonce: string, serverNonce: string): string | undefined {
     const { secret, listener, log } = this.#options;
     const { id, incarnation, proof } = parseRecord(line);
     const named = `${String(id)}\n${String(incarnation)}\n${serverNonce}`;
     if (!isProof(proof, proofOf(secret, "beater", nonce, named))) {
-      log.warn({ peer: this.#peer.id }, "mesh.not_authenticated");
-      return false;
+      return "it does not know the fleet's secret";
     }
     if (id !== this.#peer.id || incarnation !== this.#peer.incarnation) {
       if (this.#wasHeard || id === this.#peer.id) listener.gone(this.#peer);
-      return false;
+      return `${String(id)} ${String(incarnation)} answers there`;
     }
+    log.info({ peer: this.#peer.id }, "mesh.heard");
     this.#wasHeard = true;
+    this.#trouble = "";
     this.#retryMs = FIRST_RETRY_MS;
     listener.beat(this.#peer);
-    return true;
+    return undefined;
+  }
+
+  #complain(trouble: string): void {
+    if (this.#isClosed || this.#trouble === trouble) return;
+    this.#trouble = trouble;
+    this.#options.log.warn({ peer: this.#peer.id, address: this.#peer.address, trouble }, "mesh.not_heard");
   }
 
   #hear(line: string): void {
@@ -262,6 +287,19 @@ class PeerLink {
     const delayMs = wasHeard && !isRefused && this.#retryMs === FIRST_RETRY_MS ? 0 : this.#retryMs;
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
     this.#cancel = this.#options.clock.after(delayMs, () => this.#dial());
+  }
+}
+
+/** Throws CONFIG_INVALID where the certificate and its key are none, or do not belong together. */
+function createListener(tls: PeerMeshOptions["tls"], accept: (socket: Socket) => void): Server {
+  if (!tls) return createServer(accept);
+  const { ca, certificate: cert, key } = tls;
+  const demands = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: LONGEST_ATTEMPT_MS };
+  try {
+    return createTlsServer({ ca, cert, key, ...demands }, accept);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new QuantmeshError("CONFIG_INVALID", `coordination.tls: ${reason}`, { cause });
   }
 }
 

@@ -22,6 +22,8 @@ const PATIENCE_MS = 10_000;
 const FOR_EVER_MS = 100 * 365 * 86_400_000;
 /** How often the claim is looked at beside what its holder says, ms. */
 const LOOK_MS = 200;
+/** One that guesses, one that knows, and one after a sleeper's transaction was ended. */
+const ATTEMPTS = 3;
 
 interface HeldClaim {
   readonly holder: string;
@@ -88,21 +90,37 @@ export class SeatClaims implements Claims {
 
   /** Asks together with everything else that is asked for now: a takeover is one transaction. */
   async #tryTake(market: MarketKey, patience: number): Promise<Claim | undefined> {
-    const known = this.#known.get(market.symbol);
-    const answer = await this.#ask(market, known);
-    if (answer.kind === "claimed") return answer.claim;
-    const { holder, epoch } = answer;
-    this.#known.delete(market.symbol);
-    if (!this.#isVoid(holder) && this.#clock.monotonic() < patience) return undefined;
-    const again = await this.#ask(market, { holder, epoch }, true);
-    return again.kind === "claimed" ? again.claim : undefined;
+    let known = this.#known.get(market.symbol);
+    let isOverruled = false;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const answer = await this.#ask(market, known, isOverruled);
+      if (answer.kind === "claimed") return answer.claim;
+      // Somebody writes under the claim at this moment: what was known of it may still be so.
+      if (answer.holder !== "") {
+        this.#known.delete(market.symbol);
+        known = answer;
+      }
+      known ??= await this.#look(market);
+      isOverruled = this.#clock.monotonic() >= patience;
+      if (known === undefined || (!this.#isVoid(known.holder) && !isOverruled)) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Who has the market, read past whoever writes under its claim. */
+  async #look(market: MarketKey): Promise<HeldClaim | undefined> {
+    const claims = await this.#storage.listClaims();
+    return claims.find(
+      ({ exchange, account, symbol }) =>
+        exchange === market.exchange && account === market.account && symbol === market.symbol,
+    );
   }
 
   #isVoid(holder: string): boolean {
     return holder === this.#holder || !this.#fleet.hasSeat(holder);
   }
 
-  #ask(market: MarketKey, known: HeldClaim | undefined, isOverruled = false): Promise<ClaimAnswer> {
+  #ask(market: MarketKey, known: HeldClaim | undefined, isOverruled: boolean): Promise<ClaimAnswer> {
     const replaces = known && (isOverruled || this.#isVoid(known.holder)) ? { replaces: known.epoch } : {};
     const request: ClaimRequest = { market, holder: this.#holder, ttlMs: FOR_EVER_MS, ...replaces };
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /** The members of one etcd cluster: each call goes to the member that answered last, and on to the next where it fails. */
 import type { IOptions } from "etcd3";
-import { EtcdLeaseInvalidError, Etcd3 } from "etcd3";
+import { Etcd3 } from "etcd3";
 import { LockUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface EtcdAccess {
@@ -60,7 +60,6 @@ export class EtcdNodes {
         const client = this.#clients[asked] as Etcd3;
         return await within(limitMs, work(client, { deadline: Date.now() + limitMs }));
       } catch (error) {
-        if (error instanceof EtcdLeaseInvalidError) throw error;
         if (this.#preferred === asked) this.#preferred = (asked + 1) % this.#clients.length;
         const isOver = performance.now() + 1 >= started + this.#timeoutMs;
         if (isOver || this.#clients.length === 1) {
@@ -98,10 +97,12 @@ async function within<Answer>(limitMs: number, answer: Promise<Answer>): Promise
   }
 }
 
+const NEVER = new AbortController().signal;
+
 /** The fault handling of etcd3 that does nothing: by default it would repeat what may have been done. */
 const ONCE: Policy = {
   _altReturn: undefined as never,
-  execute: async (work, signal = new AbortController().signal) => work({ signal }),
+  execute: async (work, signal = NEVER) => work({ signal }),
   onSuccess: () => ({ dispose: () => undefined }),
   onFailure: () => ({ dispose: () => undefined }),
 };

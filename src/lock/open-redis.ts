@@ -100,7 +100,8 @@ function quorumOf(nodes: readonly RedisAddress[]): readonly RedisAddress[] {
   );
 }
 
-function credentialsOf({ username, password, db, tls }: RedisLockOptions): RedisOptions {
+/** Who we are at each server. */
+export function credentialsOf({ username, password, db, tls }: RedisLockOptions): RedisOptions {
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -109,7 +110,7 @@ function credentialsOf({ username, password, db, tls }: RedisLockOptions): Redis
   };
 }
 
-function nameOf({ host, port }: RedisAddress): string {
+export function nameOf({ host, port }: RedisAddress): string {
   return `${host}:${port}`;
 }
 

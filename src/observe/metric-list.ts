@@ -11,6 +11,7 @@ export interface MetricSpec {
 const MARKET = ["exchange", "symbol"] as const;
 const ORDER_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10];
 const HOLD_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400, 604_800];
+const HANDOVER_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const STORAGE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 export const METRICS: Readonly<Record<string, MetricSpec>> = {
@@ -99,6 +100,21 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     help: "How often a guard stopped the bot, by guard.",
     labels: [...MARKET, "reason"],
   },
+  quantmesh_balance_usable: {
+    type: "gauge",
+    help: "What the account may spend of an asset that bots buy with, whether it is free or in open orders.",
+    labels: ["exchange", "asset"],
+  },
+  quantmesh_balance_reserved: {
+    type: "gauge",
+    help: "How much of it the open buys of all bots need, and bots own that trade the asset as their base.",
+    labels: ["exchange", "asset"],
+  },
+  quantmesh_balance_waits_total: {
+    type: "counter",
+    help: "How often the bot stopped buying for a while because the account's money was set aside for others.",
+    labels: MARKET,
+  },
   quantmesh_api_call_total: {
     type: "counter",
     help: "Requests to the exchange, by how they ended.",
@@ -114,6 +130,16 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     type: "counter",
     help: "Requests that the exchange refused because there were too many.",
     labels: ["exchange"],
+  },
+  quantmesh_rate_budget_shared: {
+    type: "gauge",
+    help: "1 while the request limits are counted together with the other instances, 0 while this one has only its own part.",
+    labels: ["exchange"],
+  },
+  quantmesh_rate_budget_used_ratio: {
+    type: "gauge",
+    help: "How much of a request limit all instances together have counted in the interval of the last answer, from 0 to 1.",
+    labels: ["exchange", "limit"],
   },
   quantmesh_websocket_connected: {
     type: "gauge",
@@ -193,6 +219,42 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
     type: "counter",
     help: "Seats that this instance took over from another, by how the other was lost.",
     labels: ["reason"],
+  },
+  quantmesh_bot_failures_total: {
+    type: "counter",
+    help: "What interrupted a bot (retry_later, session_lost, reopen_failed) or ended it (failed).",
+    labels: [...MARKET, "kind"],
+  },
+  quantmesh_config_version: {
+    type: "gauge",
+    help: "Version of the fleet's config that this instance runs.",
+    labels: [],
+  },
+  quantmesh_config_canary_bots: {
+    type: "gauge",
+    help: "Bots here that try a newer version of the config before the others.",
+    labels: [],
+  },
+  quantmesh_config_rollbacks_total: {
+    type: "counter",
+    help: "Config versions that this instance rolled back because a guard tripped, by guard.",
+    labels: ["reason"],
+  },
+  quantmesh_handover_lag_seconds: {
+    type: "histogram",
+    help: "Pause of each symbol that this instance got by a planned handover: from its old owner's last order to trading again.",
+    labels: [],
+    buckets: HANDOVER_SECONDS,
+  },
+  quantmesh_failed_handovers_total: {
+    type: "counter",
+    help: "Handovers that this instance began and that came to nothing, by why: a move is rolled back then.",
+    labels: ["reason"],
+  },
+  quantmesh_instance_load: {
+    type: "gauge",
+    help: "Load of this instance: events and orders per second, score (what hot spots are found by), busy and cpu in seconds per second.",
+    labels: ["resource"],
   },
   quantmesh_mailbox_depth: { type: "gauge", help: "Events that wait for the bot.", labels: MARKET },
 };

@@ -37,7 +37,7 @@ export class BotRunner {
   readonly #stopping = new AbortController();
   #reportFailure: (error: unknown) => void = () => undefined;
   #session: BotSession | undefined;
-  #hasFailed = false;
+  #failure: { readonly error: unknown } | undefined;
   #isDropped = false;
   #supervising: Promise<void> = Promise.resolve();
 
@@ -47,6 +47,11 @@ export class BotRunner {
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
+  }
+
+  /** What has ended the bot for good. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
   }
 
   /** Opens the first session. Throws what keeps it from opening: the user is still there to read it. */
@@ -105,7 +110,7 @@ export class BotRunner {
     if (!this.#session) return undefined;
     const state = this.#session.state();
     const { price } = this.#session;
-    const mode = this.#hasFailed ? "failed" : state.ready ? state.mode : "starting";
+    const mode = this.#failure ? "failed" : state.ready ? state.mode : "starting";
     return {
       bot: state.bot,
       mode,
@@ -131,6 +136,8 @@ export class BotRunner {
     this.#session = session;
     await session.start();
     this.#ports.log.info({ symbol: this.setup.market.symbol, epoch: session.claim.epoch }, "bot.trading");
+    // One that was lost while it started does not trade, though its start came to its end.
+    if (!session.signal.aborted) this.#ports.onTrading?.(this.setup.market.symbol);
     return session;
   }
 
@@ -144,6 +151,7 @@ export class BotRunner {
         const end = await session.ended;
         if (end.kind === "stopped") return;
         if (end.kind === "failed") return this.#giveUp(end.error);
+        this.#countFailure("session_lost");
         log.warn({ symbol, reason: end.reason }, "bot.session_lost");
         delay = FIRST_RETRY_MS;
       }
@@ -161,16 +169,26 @@ export class BotRunner {
       if (this.#stopping.signal.aborted) return undefined;
       const policy = policyFor(error);
       const passes = policy === "backOff" || policy === "stopSending";
-      if (!passes) this.#giveUp(error);
-      else this.#ports.log.warn({ symbol: this.setup.market.symbol, error }, "bot.reopen_failed");
+      if (!passes) {
+        this.#giveUp(error);
+        return undefined;
+      }
+      this.#countFailure("reopen_failed");
+      this.#ports.log.warn({ symbol: this.setup.market.symbol, error }, "bot.reopen_failed");
       return undefined;
     }
   }
 
   #giveUp(error: unknown): void {
-    this.#hasFailed = true;
+    this.#failure = { error };
     this.#stopping.abort();
+    this.#countFailure("failed");
     this.#ports.log.error({ symbol: this.setup.market.symbol, error }, "bot.failed");
     this.#reportFailure(error);
+  }
+
+  #countFailure(kind: "session_lost" | "reopen_failed" | "failed"): void {
+    const { exchange, symbol } = this.setup.market;
+    this.#ports.metrics.count("quantmesh_bot_failures_total", { exchange, symbol, kind });
   }
 }

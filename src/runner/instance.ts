@@ -1,6 +1,8 @@
 /** One process's bots, by symbol: all of them from the start, or those that a fleet gives it, for as long as it does. */
 import { QuantmeshError } from "../domain/errors.ts";
 import { Activity } from "./activity.ts";
+import type { BotCondition } from "./bot-condition.ts";
+import { conditionOf, failedByConfig } from "./bot-condition.ts";
 import { BotRunner } from "./bot-runner.ts";
 import type { BotStatus } from "./bot-runner.ts";
 import type { BotSetup } from "./open-bot.ts";
@@ -23,6 +25,22 @@ export class Instance {
   /** Every symbol that it could trade. */
   get symbols(): readonly string[] {
     return [...this.#setups.keys()];
+  }
+
+  /** What bots start with. */
+  get setups(): readonly BotSetup[] {
+    return [...this.#setups.values()];
+  }
+
+  /** Whether the bot of `symbol` trades here with the settings of the last `configure`. */
+  condition(symbol: string): BotCondition {
+    return conditionOf(this.#runners.get(symbol), this.#setups.get(symbol));
+  }
+
+  /** True of a bot that has ended for another reason than its config: other settings do not bring it back. */
+  hasFailed(symbol: string): boolean {
+    const runner = this.#runners.get(symbol);
+    return runner?.failure !== undefined && !failedByConfig(runner);
   }
 
   /** Bots that start from here on have these settings. */

@@ -67,6 +67,14 @@ export class LevelLocks implements GrantHolder {
     }
   }
 
+  /** Of an order that is not sent after all. */
+  giveUp(terms: OrderTerms): void {
+    const key = this.#keyOf(terms);
+    const level = this.#levels.get(key);
+    level?.orders.delete(terms.id);
+    if (level?.orders.size === 0) this.#free(key, level);
+  }
+
   /** Takes the levels of orders that rest already, as soon as the lock service can be asked; keeps all from then on. */
   async adopt(orders: readonly OrderTerms[]): Promise<() => void> {
     for (const terms of orders) this.#levelOf(this.#keyOf(terms)).orders.add(terms.id);

@@ -3,6 +3,7 @@ import { assertNever } from "../domain/assert.ts";
 import type { Instant } from "../domain/ids.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { OrderRef, OrderTerms } from "../domain/order.ts";
+import { WAITING_FOR_BALANCE } from "../strategy/apply-order.ts";
 import type { PlaceOutcome } from "../exchange/exchange.ts";
 import type { BotContext } from "./bot-context.ts";
 
@@ -11,12 +12,14 @@ const BUSY_JITTER_MS = 1_000;
 /** Places one order; what became of it is posted as an event. Never sends the same order twice. */
 export async function sendOrder(context: BotContext, terms: OrderTerms): Promise<void> {
   const { ports, bot, books, exchangeClock, locks } = context;
-  const { exchange, clock } = ports;
+  const { exchange, clock, balances } = ports;
   const at = (): Instant => exchangeClock.now();
   const notSent = (reason: string): void => {
     void context.post({ kind: "orderNotSent", at: at(), order: terms, reason });
   };
   if (!ports.permit.isValid()) return notSent("not_permitted");
+  const reserve = balances?.needOf(bot, terms);
+  if (reserve !== undefined && balances?.isShort(bot, reserve)) return notSent(WAITING_FOR_BALANCE);
   const admission = await exchange.admit?.(bot.market.symbol, terms, context.signal);
   if (admission?.kind === "refused") return notSent(admission.reason);
   try {
@@ -32,9 +35,14 @@ export async function sendOrder(context: BotContext, terms: OrderTerms): Promise
   const window = exchange.requestWindowMs;
   const validUntil = (at() + window) as Instant;
   const deadline = clock.monotonic() + window;
-  const intent = await books.insertIntent({ terms, validUntil });
+  const intent = await books.insertIntent({ terms, validUntil, reserve });
   // The next session finds out whether it is stored; sent it was not.
   if (intent === "away") return;
+  if (intent === "short") {
+    if (reserve !== undefined) balances?.noteShort(bot, reserve);
+    locks.giveUp(terms);
+    return notSent(WAITING_FOR_BALANCE);
+  }
   if (intent !== "stored") return context.lose(`intent ${terms.id} refused: ${intent}`);
   context.validUntil.set(terms.id, validUntil);
   if (!ports.permit.isValid() || !locks.covers(terms, deadline) || clock.monotonic() >= deadline) {

@@ -10,6 +10,7 @@ import type { LockProvider } from "../lock/lock.ts";
 import type { FillSpool, Storage } from "../storage/storage.ts";
 import type { ExitMode } from "./stop-session.ts";
 import type { Activity } from "./activity.ts";
+import type { BalanceKeeper } from "./balance-keeper.ts";
 import type { LockKeeper } from "./lock-keeper.ts";
 
 export interface RunnerPorts {
@@ -37,9 +38,13 @@ export interface RunnerPorts {
   /** Whether each price is a lock of its own, or all prices of a symbol are one. */
   readonly lockGranularity: "level" | "symbol";
   readonly lockKeeper: LockKeeper;
+  /** Sets the account's money aside before it is spent; undefined where bots spend what the exchange lets them. */
+  readonly balances?: BalanceKeeper | undefined;
   readonly reconcileIntervalMs: number;
   /** What becomes of orders and inventory when the instance stops. */
   readonly exit: ExitMode;
+  /** Told each time a bot has reconciled and trades. */
+  readonly onTrading?: (symbol: string) => void;
   /** True where at most one bot of this account trades `asset`. */
   readonly ownsAsset: (asset: string) => boolean;
 }

@@ -32,10 +32,12 @@ export async function readSnapshot(
   const { ports, bot } = context;
   const { exchange } = ports;
   const { symbol } = bot.market;
-  await context.exchangeClock.synchronize();
+  const before = context.state();
   const shown = new Map<string, ExchangeOrder>();
   const show = (order: ExchangeOrder): void => void shown.set(order.exchangeOrderId, order);
-  for (const order of await exchange.openOrders(symbol)) show(order);
+  // What does not wait for each other is asked for together: a takeover is as long as the exchange is far away.
+  const [open] = await Promise.all([exchange.openOrders(symbol), context.exchangeClock.synchronize()]);
+  for (const order of open) show(order);
   if (since !== undefined) for (const order of await exchange.ordersSince(symbol, since)) show(order);
   const ids = new Set([...shown.values()].map((order) => order.id));
   for (const { terms, kind } of workingOrders(context.state())) {
@@ -48,8 +50,10 @@ export async function readSnapshot(
     const ref = refOf(bot, order.id);
     if (ref) known.set(order.exchangeOrderId, ref);
   }
-  const { fills, cursor: fillCursor } = await fillReader.read(cursor, known);
-  const { price, at } = await exchange.price(symbol);
+  const [{ fills, cursor: fillCursor }, { price, at }] = await Promise.all([
+    fillReader.read(cursor, known),
+    exchange.price(symbol),
+  ]);
   const base = await readBase(context);
   const executed = fills.map(({ order }) => order);
   const contradiction =
@@ -57,7 +61,7 @@ export async function readSnapshot(
     (await findContradiction(context, [...known.values()], "accepted"));
   const seen = [...known.values(), ...executed];
   return {
-    event: { kind: "snapshot", at, price, orders: [...shown.values()], fills, seen, baseOwned: base },
+    event: { kind: "snapshot", at, price, orders: [...shown.values()], fills, seen, baseOwned: base, before },
     contradiction,
     fillCursor,
   };

@@ -2,6 +2,7 @@
 import { formatMoney } from "../domain/amounts.ts";
 import { formatPrice, formatQuantity, notional } from "../domain/instrument.ts";
 import type { StoreRecord } from "../domain/records.ts";
+import { WAITING_FOR_BALANCE } from "../strategy/apply-order.ts";
 import { decodeClientOrderId } from "../strategy/client-order-id.ts";
 import type { BotContext } from "./bot-context.ts";
 
@@ -83,6 +84,9 @@ function reportRecord(context: BotContext, record: StoreRecord): void {
           symbol,
           reason: record.type,
         });
+      }
+      if (record.type === WAITING_FOR_BALANCE) {
+        metrics.count("quantmesh_balance_waits_total", { exchange, symbol });
       }
       if (RECONCILE_EVENTS.has(record.type)) {
         metrics.count("quantmesh_reconciliation_diff_found_total", { exchange, symbol, type: record.type });

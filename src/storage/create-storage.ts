@@ -62,7 +62,7 @@ export async function openDatabase(
   const name = describeAddress(address);
   if (address.type === "sqlite") {
     try {
-      return new Database({ dialect: openSqlite(address.file), traits: SQLITE, name, incarnation: () => 1 });
+      return new Database({ ...openSqlite(address.file), traits: SQLITE, name, incarnation: () => 1 });
     } catch (error) {
       throw unavailable(name, error);
     }
@@ -73,7 +73,13 @@ export async function openDatabase(
   try {
     const traits = await greet(address, connections, limitMs);
     const dialect = isPostgres ? postgresDialect(connections, limitMs) : mysqlDialect(connections, limitMs);
-    return new Database({ dialect, traits, name, incarnation: () => connections.incarnation });
+    return new Database({
+      dialect,
+      traits,
+      name,
+      incarnation: () => connections.incarnation,
+      end: () => connections.end(),
+    });
   } catch (error) {
     connections.end();
     throw error;

@@ -20,6 +20,8 @@ export interface DatabaseParts {
   readonly name: string;
   /** Grows each time that another server, or the same after a restart, was found to answer. */
   readonly incarnation: () => number;
+  /** Closes what the dialect stands on, also where it was closed before: Kysely leaves open what ran nothing. */
+  readonly end: () => void;
 }
 
 export class Database {
@@ -27,14 +29,16 @@ export class Database {
   readonly name: string;
   readonly #db: Kysely<Schema>;
   readonly #incarnation: () => number;
+  readonly #end: () => void;
   readonly #claims = new ClaimWatch();
   readonly #underWay = new Set<Promise<unknown>>();
   #isClosed = false;
 
-  constructor({ dialect, traits, name, incarnation }: DatabaseParts) {
+  constructor({ dialect, traits, name, incarnation, end }: DatabaseParts) {
     this.traits = traits;
     this.name = name;
     this.#incarnation = incarnation;
+    this.#end = end;
     this.#db = new Kysely<Schema>({ dialect });
   }
 
@@ -79,6 +83,17 @@ export class Database {
     );
   }
 
+  /** As `write`, for one statement before which nothing has to be known of its connection: it is lent for less work. */
+  writeOne<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result> {
+    return this.#run(async () => {
+      try {
+        return await this.#patiently(() => work(this.#db));
+      } catch (error) {
+        throw this.#mayHaveWritten(error) ? new LostAnswer(error) : error;
+      }
+    });
+  }
+
   /** All of `work` or nothing of it; what it throws rolls back. `work` may run more than once. Throws as `write` does. */
   transaction<Result>(work: (trx: Transaction<Schema>) => Promise<Result>): Promise<Result> {
     return this.#run(() => this.#patiently(() => this.#commit(work)));
@@ -107,6 +122,7 @@ export class Database {
     this.#isClosed = true;
     await Promise.allSettled(this.#underWay);
     await this.#db.destroy();
+    this.#end();
   }
 
   async #run<Result>(work: () => Promise<Result>): Promise<Result> {

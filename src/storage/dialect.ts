@@ -29,6 +29,11 @@ export interface DialectTraits {
   /** SQL that takes the right to change the schema, 1 if it was free; undefined where a transaction is that right. */
   readonly takeSchemaLock: string | undefined;
   readonly freeSchemaLock: string | undefined;
+  /**
+   * SQL that ends what other processes of ours do where one has been asleep amid a transaction for a moment, and so
+   * keeps rows from everybody; undefined where only the server's own limit does.
+   */
+  readonly endSleepers: string | undefined;
   /** undefined where the error does not come from the database. */
   failureOf(error: unknown): DatabaseFailure | undefined;
   /** The statement named a table that is not there. */

@@ -9,13 +9,21 @@ import { instant } from "../domain/ids.ts";
 import type { OrderStatus, OrderTerms } from "../domain/order.ts";
 import type { StoreRecord } from "../domain/records.ts";
 import { DuplicateFill, applyRecords, chunks, updateBot } from "./apply-records.ts";
+import type { BalanceStatements } from "./balances.ts";
+import {
+  balancesInUse,
+  compileBalanceStatements,
+  openBalances,
+  saveBalances,
+  settleReservation,
+} from "./balances.ts";
 import { requestClaims } from "./request-claims.ts";
 import { NO_TOKEN, fenced, releaseClaim, renewClaims, takeClaim } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { deliverFills, deliveredFills, uncountedFills } from "./delivered-fills.ts";
 import { groupBy } from "./group-by.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
-import { insertIntent } from "./insert-intent.ts";
+import { insertIntent, insertReservingIntent } from "./insert-intent.ts";
 import { listDays } from "./list-days.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
@@ -25,6 +33,9 @@ import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from
 import type { Statements } from "./statements.ts";
 import { compileStatements } from "./statements.ts";
 import type {
+  AccountKey,
+  BalanceReading,
+  BalanceUse,
   BotSummary,
   ClaimAnswer,
   ClaimRequest,
@@ -46,11 +57,15 @@ export class KyselyStorage implements Storage {
   readonly #database: Database;
   readonly #statements: Statements;
   readonly #lockStatements: LockStatements;
+  readonly #balanceStatements: BalanceStatements;
+  /** Bots whose open buys are set aside. */
+  readonly #reserving = new Set<BotCode>();
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = compileStatements(database.compiler, database.traits);
     this.#lockStatements = compileLockStatements(database.compiler, database.traits);
+    this.#balanceStatements = compileBalanceStatements(database.compiler, database.traits);
   }
 
   fleetId(): Promise<string> {
@@ -118,7 +133,18 @@ export class KyselyStorage implements Storage {
   }
 
   insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome> {
-    return insertIntent(this.#database, this.#statements, claim, bot, intent);
+    const { reserve } = intent;
+    if (reserve === undefined) return insertIntent(this.#database, this.#statements, claim, bot, intent);
+    this.#reserving.add(bot.code);
+    return insertReservingIntent(
+      this.#database,
+      this.#statements,
+      this.#balanceStatements,
+      claim,
+      bot,
+      intent,
+      reserve,
+    );
   }
 
   async commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome> {
@@ -132,6 +158,10 @@ export class KyselyStorage implements Storage {
         async (trx): Promise<"stored"> => {
           const writing = { database: this.#database, statements: this.#statements, trx };
           await applyRecords(writing, claim, bot, records);
+          if (this.#reserving.has(bot.code) && records.some(touchesMoney)) {
+            const fills = records.flatMap((record) => (record.kind === "fill" ? [record.fill] : []));
+            await settleReservation(this.#balanceStatements, trx, bot, fills);
+          }
           return "stored";
         },
       );
@@ -269,6 +299,26 @@ export class KyselyStorage implements Storage {
     return this.#database.read((db) => listDays(db, query));
   }
 
+  openReservation(claim: Claim, bot: Bot): Promise<"stored" | "stale"> {
+    this.#reserving.add(bot.code);
+    return fenced(this.#database, this.#statements, claim, bot.market, async (trx): Promise<"stored"> => {
+      await settleReservation(this.#balanceStatements, trx, bot, []);
+      return "stored";
+    });
+  }
+
+  openBalances(account: AccountKey, assets: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return openBalances(this.#database, account, assets);
+  }
+
+  saveBalances(account: AccountKey, readings: readonly BalanceReading[]): Promise<void> {
+    return saveBalances(this.#database, this.#balanceStatements, account, readings);
+  }
+
+  balancesInUse(account: AccountKey): Promise<readonly BalanceUse[]> {
+    return this.#database.read((db) => balancesInUse(db, this.#balanceStatements, account));
+  }
+
   takeLocks(request: LockRequest): Promise<number | undefined> {
     return takeLocks(this.#database, this.#lockStatements, request);
   }
@@ -290,4 +340,9 @@ export class KyselyStorage implements Storage {
   close(): Promise<void> {
     return this.#database.close();
   }
+}
+
+/** Records that change what open buys need, or what the account has. */
+function touchesMoney({ kind }: StoreRecord): boolean {
+  return kind === "order" || kind === "adoptedOrder" || kind === "lateProgress" || kind === "fill";
 }

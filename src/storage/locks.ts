@@ -42,7 +42,7 @@ export async function takeLocks(
   const { traits } = database;
   if (name !== undefined && names.length === 1 && traits.saysOnConflict) {
     const values = { name, fleet, epoch, token, ttl: ttlMs };
-    const { rows } = await database.write((db) => takeOne.run(db, values));
+    const { rows } = await database.writeOne((db) => takeOne.run(db, values));
     return rows[0]?.fence;
   }
   try {
@@ -113,7 +113,7 @@ export function freeLocks(
   { names, token }: HeldLocks,
 ): Promise<void> {
   const [name] = names;
-  return database.write(async (db) => {
+  return database.writeOne(async (db) => {
     if (name !== undefined && names.length === 1) await freeOne.run(db, { name, token });
     else await db.updateTable("locks").set({ token: "", expires_at: 0 }).where("token", "=", token).execute();
   });

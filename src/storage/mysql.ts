@@ -55,6 +55,8 @@ export function mysqlTraits(flavor: MysqlFlavor): DialectTraits {
     nowMs: "cast(floor(unix_timestamp(sysdate(6)) * 1000) as signed)",
     takeSchemaLock: `select get_lock(${SCHEMA_LOCK}, 0) as taken`,
     freeSchemaLock: `select release_lock(${SCHEMA_LOCK})`,
+    // Whoever may see others' transactions may see everything: `idle_transaction_timeout` ends them.
+    endSleepers: undefined,
     failureOf: failureOfMysql,
     isMissingTable: (error) => errnoOf(error) === 1146,
     isAlreadyThere: (error) => [1050, 1061].includes(errnoOf(error) ?? 0),

@@ -1,4 +1,5 @@
 /** PostgreSQL: how to connect to it, and what is particular about it. */
+import { randomBytes } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import type { Dialect } from "kysely";
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
@@ -17,6 +18,11 @@ import { ServerDriver } from "./server-driver.ts";
 const SCHEMA_LOCK = 4_027_519_861;
 /** A process that stops amid a transaction must not keep its successor from the claim for longer. */
 const IDLE_TRANSACTION_LIMIT_MS = 5_000;
+/** Who does not go on with a transaction for so long is asleep, where its claim is known to be void. */
+const SLEEP_MS = 300;
+const APPLICATION = "quantmesh/";
+/** Tells this process's sessions from those of other instances. */
+const OWN_APPLICATION = `${APPLICATION}${randomBytes(6).toString("hex")}`;
 
 export const POSTGRES: DialectTraits = {
   type: "postgres",
@@ -30,6 +36,15 @@ export const POSTGRES: DialectTraits = {
   nowMs: "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
   takeSchemaLock: `select pg_try_advisory_lock(${SCHEMA_LOCK})::int as taken`,
   freeSchemaLock: `select pg_advisory_unlock(${SCHEMA_LOCK})`,
+  // A process sleeps as a whole: what of it waits for a row would fall asleep with that row, one after the other.
+  endSleepers: `select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and usename = current_user
+      and (state = 'idle in transaction' or wait_event_type = 'Lock')
+      and application_name in (
+        select application_name from pg_stat_activity
+        where datname = current_database() and usename = current_user
+          and application_name like '${APPLICATION}%' and application_name <> '${OWN_APPLICATION}'
+          and state = 'idle in transaction' and state_change < clock_timestamp() - interval '${SLEEP_MS} milliseconds')`,
   failureOf: failureOfPostgres,
   isMissingTable: (error) => stateOf(error) === "42P01",
   isAlreadyThere: (error) => stateOf(error) === "42P07",
@@ -71,7 +86,7 @@ export function postgresClientConfig({ address, host, tls, limitMs }: ConnectPla
     connectionTimeoutMillis: limitMs,
     lock_timeout: Math.ceil(limitMs / 2),
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
-    application_name: "quantmesh",
+    application_name: OWN_APPLICATION,
     ...(searchPath === undefined
       ? {}
       : { options: `-c search_path=${searchPath.replaceAll(/[\\ ]/g, "\\$&")}` }),

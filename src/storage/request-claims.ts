@@ -67,6 +67,11 @@ async function request(
       rows = await lockRows(trx, markets, traits.nowMs, traits.locksRows);
     }
   }
+  const isHeldUp = requests.some(
+    ({ market, replaces }) => replaces !== undefined && !rows.has(keyOf(market)),
+  );
+  // Its claim is void, and it sleeps amid a write under it: what it has not committed never happens.
+  if (isHeldUp && traits.endSleepers !== undefined) await sql.raw(traits.endSleepers).execute(trx);
   const token = randomUUID();
   const answers = requests.map(({ market, holder, replaces }): readonly [string, ClaimAnswer] => {
     const row = rows.get(keyOf(market));

@@ -15,6 +15,8 @@ export interface Schema {
   readonly events: EventsTable;
   readonly daily_totals: DailyTotalsTable;
   readonly locks: LocksTable;
+  readonly balances: BalancesTable;
+  readonly reservations: ReservationsTable;
 }
 
 export interface MetaTable {
@@ -175,4 +177,23 @@ export interface LocksTable {
   readonly fence: number;
   /** By the database's clock, ms since 1970. */
   readonly expires_at: number;
+}
+
+/** What an account may spend of an asset, as the exchange showed it, less what was spent since. */
+export interface BalancesTable {
+  readonly exchange: string;
+  readonly account: string;
+  readonly asset: string;
+  readonly usable: string;
+  /** Grows with each change. */
+  readonly version: number;
+}
+
+/** What the open buys of one bot still need. */
+export interface ReservationsTable {
+  readonly exchange: string;
+  readonly account: string;
+  readonly asset: string;
+  readonly bot_code: string;
+  readonly amount: string;
 }

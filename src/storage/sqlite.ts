@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import BetterSqlite from "better-sqlite3";
-import type { DatabaseConnection, Driver, SqliteDatabase, TransactionSettings } from "kysely";
+import type { DatabaseConnection, Dialect, Driver, SqliteDatabase, TransactionSettings } from "kysely";
 import { CompiledQuery, SqliteDialect, SqliteDriver } from "kysely";
 import type { DialectTraits } from "./dialect.ts";
 
@@ -21,6 +21,7 @@ export const SQLITE: DialectTraits = {
   nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
   takeSchemaLock: undefined,
   freeSchemaLock: undefined,
+  endSleepers: undefined,
   failureOf: (error) => {
     if (error instanceof BetterSqlite.SqliteError) {
       if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
@@ -38,7 +39,7 @@ const OPENING_TIMEOUT_MS = 5_000;
 const CACHED_STATEMENTS = 200;
 
 /** The dialect over `file`, or over memory for `:memory:`; missing parent folders are created. */
-export function openSqlite(file: string): SqliteDialect {
+export function openSqlite(file: string): { readonly dialect: Dialect; readonly end: () => void } {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
   const connection = new BetterSqlite(file, { timeout: OPENING_TIMEOUT_MS });
   try {
@@ -52,7 +53,7 @@ export function openSqlite(file: string): SqliteDialect {
     connection.close();
     throw error;
   }
-  return new ImmediateSqliteDialect(connection);
+  return { dialect: new ImmediateSqliteDialect(connection), end: () => connection.close() };
 }
 
 class ImmediateSqliteDialect extends SqliteDialect {

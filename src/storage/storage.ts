@@ -1,4 +1,5 @@
 /** The storage port: everything durable. One implementation over Kysely, whatever the database. */
+import type { Money } from "../domain/amounts.ts";
 import type { Claim, MarketKey } from "../domain/claim.ts";
 import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot, BotMode, Parcel, Totals, Trade } from "../domain/grid.ts";
@@ -14,6 +15,29 @@ export interface Intent {
   readonly terms: OrderTerms;
   /** In exchange time: the request is dead after it. */
   readonly validUntil: Instant;
+  /** What the order would spend of the account's quote; left out where nothing needs to be set aside for it. */
+  readonly reserve?: Money | undefined;
+}
+
+/** One set of exchange keys: all bots on it spend the same money. */
+export type AccountKey = Pick<MarketKey, "exchange" | "account">;
+
+export interface BalanceReading {
+  readonly asset: string;
+  /** What may be spent of it, whether it is free or in open orders. */
+  readonly usable: Money;
+  /** From `openBalances`, asked before the exchange was. */
+  readonly version: number;
+}
+
+/** What an account has of an asset, and what is tied up of that. */
+export interface BalanceUse {
+  readonly asset: string;
+  readonly usable: Money;
+  /** By open buys. */
+  readonly reserved: Money;
+  /** By bots that trade the asset as their base. */
+  readonly held: Money;
 }
 
 /** Asks for a market as a lease, which ends by itself; requests made together have one holder and one lifetime. */
@@ -45,8 +69,11 @@ export interface HeldClaim extends MarketKey {
   readonly epoch: number;
 }
 
-/** `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used. */
-export type IntentOutcome = "stored" | "stale" | "taken";
+/**
+ * `stale`: somebody newer owns the market. `taken`: this (bot, slot, side) has an unfinished order, or the id is used.
+ * `short`: the account has not enough left for it.
+ */
+export type IntentOutcome = "stored" | "stale" | "taken" | "short";
 /** `duplicate`: a fill of these records was stored before; nothing of them is. */
 export type CommitOutcome = "stored" | "stale" | "duplicate";
 
@@ -211,7 +238,11 @@ export interface Storage {
   /** Stores a new bot and its slots. `stale` where the claim is not the market's. */
   createBot(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
   loadLedger(bot: Bot): Promise<BotLedger>;
-  /** One statement, one row = permission to send. */
+  /**
+   * One row = permission to send. With `reserve`, only if the account's quote covers it beside what the open buys of all
+   * bots need, and what others hold of it as their base; it is set aside in the same transaction, until the order is
+   * terminal or its fills have spent it.
+   */
   insertIntent(claim: Claim, bot: Bot, intent: Intent): Promise<IntentOutcome>;
   /** All records and, where given, the fill cursor in one transaction, or nothing. */
   commit(claim: Claim, bot: Bot, records: readonly StoreRecord[]): Promise<CommitOutcome>;
@@ -240,6 +271,16 @@ export interface Storage {
   listTrades(query: PageQuery): Promise<readonly TradeRow[]>;
   /** Each bot's days on which it traded, newest first. */
   listDays(query: PageQuery): Promise<readonly DayRow[]>;
+  /** Sets what the bot's open buys tie up anew from its orders; from there on every commit does. */
+  openReservation(claim: Claim, bot: Bot): Promise<"stored" | "stale">;
+  /** The version of each asset's balance, to be asked before the exchange is. */
+  openBalances(account: AccountKey, assets: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /**
+   * What the exchange has shown. Fills lower it at once; where some did since its version was asked, only a lower reading
+   * counts. So it is never above what the account has.
+   */
+  saveBalances(account: AccountKey, readings: readonly BalanceReading[]): Promise<void>;
+  balancesInUse(account: AccountKey): Promise<readonly BalanceUse[]>;
   /** The fence of a grant of all names; undefined where another fleet, or a newer epoch, holds one. */
   takeLocks(request: LockRequest): Promise<number | undefined>;
   /** Lets what is still held as a whole live for `ttlMs` from now, by the database's clock; the tokens of that. */

@@ -13,6 +13,9 @@ import type { BackOff } from "./state.ts";
 import { HOLDING, IDLE, NO_BACK_OFF, allHeldLots, missingInitialLots } from "./state.ts";
 import { workingOrders } from "./working-orders.ts";
 
+/** Why an order was not sent: the money of the account is set aside for others. */
+export const WAITING_FOR_BALANCE = "waiting_for_balance";
+
 const FIRST_BACK_OFF_MS = 1_000;
 const LONGEST_BACK_OFF_MS = 60_000;
 
@@ -28,16 +31,20 @@ export function applyRejected(draft: Draft, ref: OrderRef, reason: string): void
   const found = follow(draft, ref, "rejected");
   if (!found) return;
   draft.event("order_rejected", { id: ref.id, slot: ref.slot, side: ref.side, reason });
-  if (reason === "insufficient_funds" && ref.side === "buy") lockFunds(draft);
+  if (reason === "insufficient_funds" && ref.side === "buy") lockFunds(draft, "margin_insufficient");
   recordOrder(draft, found.order, "rejected");
   end(draft, found.place, found.order, "rejected", draft.at, reason);
 }
 
-/** The order never left: its place is free again, after a pause. */
+/** The order never left: its place is free again, after a pause. Of money that is short it is told once for all orders. */
 export function applyNotSent(draft: Draft, ref: OrderRef, reason: string): void {
   const found = follow(draft, ref, "rejected");
   if (!found) return;
-  draft.event("order_not_sent", { id: ref.id, slot: ref.slot, side: ref.side, reason });
+  if (reason !== WAITING_FOR_BALANCE) {
+    draft.event("order_not_sent", { id: ref.id, slot: ref.slot, side: ref.side, reason });
+  } else if (draft.fundsLockedUntil <= draft.at) {
+    lockFunds(draft, WAITING_FOR_BALANCE);
+  }
   end(draft, found.place, found.order, "rejected", draft.at, reason);
 }
 
@@ -193,11 +200,11 @@ function setOpen(draft: Draft, place: OrderPlace, order: WorkingOrder, exchangeO
 }
 
 /** The account cannot pay: nothing is bought for a while, exits go on. */
-function lockFunds(draft: Draft): void {
+function lockFunds(draft: Draft, event: string): void {
   const until = draft.at + draft.rules.marginLockMs;
   if (until <= draft.fundsLockedUntil) return;
   draft.fundsLockedUntil = until as Instant;
-  draft.event("margin_insufficient", { lockedMs: draft.rules.marginLockMs });
+  draft.event(event, { lockedMs: draft.rules.marginLockMs });
 }
 
 function setBackOff(draft: Draft, place: OrderPlace, backOff: BackOff): void {
@@ -216,6 +223,10 @@ function touch(draft: Draft, place: OrderPlace): void {
 }
 
 function longerBackOff({ refusals, crossings }: BackOff, at: Instant, reason: string): BackOff {
+  // Nobody refused it: the bot as a whole waits for money.
+  if (reason === WAITING_FOR_BALANCE) {
+    return { refusals, crossings, until: (at + FIRST_BACK_OFF_MS) as Instant };
+  }
   // A post-only order that would cross is tried again soon: the price will have moved on.
   const isCrossing = reason === "would_cross";
   const doublings = isCrossing ? 0 : refusals;

@@ -71,6 +71,8 @@ export interface SnapshotEvent {
   readonly seen: readonly OrderRef[];
   /** What the account owns of the base asset, locked or free; undefined where other bots share it. */
   readonly baseOwned: Money | undefined;
+  /** The bot as it was when the first list was asked for: what has ended since may be shown as open. */
+  readonly before: GridState;
 }
 
 /**

@@ -21,6 +21,7 @@ import {
 } from "./order-place.ts";
 import { refOf } from "./order-ref.ts";
 import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
+import type { GridState } from "./state.ts";
 import { heldLots, newSlot } from "./state.ts";
 import { levelOf, windowSlot } from "./window.ts";
 import { workingOrders } from "./working-orders.ts";
@@ -39,6 +40,7 @@ const ORPHAN_PAUSE_MS = 5_000;
  * | being cancelled | open | the cancel is asked for again |
  * | an older generation | closed, ours | its id is stored, never to be used again |
  * | no working order there | open, ours, newer, fits the slot | adopted |
+ * | ended while the lists were read | open, ours | nothing; the next lists tell |
  * | anything else | open, ours | cancelled; its slot pauses |
  * | – | fills not stored | counted |
  * | position | the account owns less, three times in a row | halted |
@@ -62,7 +64,7 @@ export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
   for (const { order, execution } of snapshot.fills) {
     if (!strangers.has(order.id)) applyFill(draft, order, execution);
   }
-  for (const { ref, order } of strangers.values()) meetStranger(draft, ref, order);
+  for (const { ref, order } of strangers.values()) meetStranger(draft, ref, order, snapshot.before);
   for (const { order, execution } of snapshot.fills) {
     if (strangers.has(order.id)) applyFill(draft, order, execution);
   }
@@ -120,7 +122,7 @@ function meetWorking(draft: Draft, ref: OrderRef, { exchangeOrderId }: ExchangeO
 }
 
 /** An open order of ours that does not work here: adopted where its place would want it, else cancelled. */
-function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
+function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder, before: GridState): void {
   const place = placeOf(draft, ref.slot);
   const { exchangeOrderId } = order;
   const history = place && historyOf(draft, place, ref.side);
@@ -135,11 +137,19 @@ function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
   }
   // Halts where an order that was refused, or proven absent, rests after all.
   applyAccepted(draft, ref, exchangeOrderId);
-  // A list may be older than what ended here since.
-  if (history?.generation === ref.generation && history.ended !== "never") return;
+  if (place && hasEndedSince(draft, place, ref, before)) return;
   draft.commands.push({ kind: "cancelOrder", order: ref, exchangeOrderId });
   draft.event("order_orphaned", { id: ref.id, slot: ref.slot, side: ref.side });
   if (place?.kind === "slot") pauseSlot(draft, place.index);
+}
+
+/** True where the list may be older than the end of the order; if it rests after all, the next list says so. */
+function hasEndedSince(draft: Draft, place: OrderPlace, ref: OrderRef, before: GridState): boolean {
+  const newest = historyOf(draft, place, ref.side);
+  if (ref.generation >= newest.generation)
+    return ref.generation === newest.generation && newest.ended !== "never";
+  const placeThen = placeOf(before, ref.slot);
+  return !placeThen || ref.generation >= historyOf(before, placeThen, ref.side).generation;
 }
 
 /** A restored backup does not know an order that has ended since: its fills need it, and its id is used for ever. */

@@ -6,6 +6,7 @@ import type { Bot } from "../../src/domain/grid.ts";
 import { instant, slotNumber } from "../../src/domain/ids.ts";
 import type { StoreRecord } from "../../src/domain/records.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { describeStorageBalances } from "./describe-storage-balances.ts";
 import { describeStorageDays } from "./describe-storage-days.ts";
 import { describeStorageLeases } from "./describe-storage-leases.ts";
 import { describeStorageLists } from "./describe-storage-lists.ts";
@@ -500,6 +501,7 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
       });
     });
 
+    describeStorageBalances(() => ({ storage, bot, claim, open: () => database.open() }));
     describeStorageLeases(() => ({ storage, bot, open: () => database.open() }));
     describeStorageLists(() => ({ storage, claim, bot }));
     describeStorageDays(() => ({ storage, claim, bot }));

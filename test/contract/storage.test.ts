@@ -27,6 +27,8 @@ describeOnServer("postgres", "postgresql", startPostgres);
 describeOnServer("mariadbd", "mariadb", startMariadb);
 
 const EMPTY_TABLES = [
+  "reservations",
+  "balances",
   "locks",
   "delivered_fills",
   "daily_totals",

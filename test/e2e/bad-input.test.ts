@@ -168,8 +168,8 @@ const USAGES: readonly UsageCase[] = [
   {
     name: "a back-test without candles",
     args: `backtest ${GRID}`,
-    code: WRONG,
-    says: /^error: required option '-d, --data <file>' not specified/,
+    code: FAILED,
+    says: /^quantmesh: no candles of BTC\/USDT 1m in \.\/data\/candles: download them with `quantmesh download-data .+`, or name a candle file with --data$/,
   },
   {
     name: "an amount that is not a decimal",

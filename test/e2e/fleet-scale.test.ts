@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithServers } from "../support/servers/private-server.ts";
 import { freshSeed } from "../support/scale.ts";
 import type { FleetInstance } from "./fleet-lab.ts";
-import { FleetLab, until } from "./fleet-lab.ts";
+import { FleetLab, PATIENT, until } from "./fleet-lab.ts";
 import { judgeFleet } from "./judge-fleet.ts";
 
 const SYMBOLS = 30;
@@ -19,7 +19,7 @@ describeWithServers(
     let fleet: FleetInstance[];
 
     beforeAll(async () => {
-      lab = await FleetLab.open({ symbols: SYMBOLS });
+      lab = await FleetLab.open({ symbols: SYMBOLS, coordination: PATIENT });
       const first = lab.start("a");
       fleet = [first];
       await first.command.line(({ event }) => event === "instance.started", 60_000);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithServers } from "../support/servers/private-server.ts";
 import { IS_FULL, freshSeed, scaled, seededRandom } from "../support/scale.ts";
 import type { FleetInstance } from "./fleet-lab.ts";
-import { FleetLab, summarize, timeOf, until } from "./fleet-lab.ts";
+import { FleetLab, REQUEST_WINDOW_MS, summarize, timeOf, until } from "./fleet-lab.ts";
 import { judgeFleet } from "./judge-fleet.ts";
 
 const SYMBOLS = 60;
@@ -11,7 +11,20 @@ const SYMBOLS = 60;
 const GENEROUS_MS = 15_000;
 /** Whoever sleeps for so long is replaced. */
 const CERTAIN_DEATH_MS = 2000;
+/** How long a seat that was taken on suspicion is not taken so again. */
+const PROTECTED_MS = 30_000;
 const seed = freshSeed();
+
+/** One freeze that cost an instance its seat; times are ms since 1970. */
+interface Freeze {
+  readonly victim: FleetInstance;
+  /** How many lines it had said before. */
+  readonly heard: number;
+  readonly frozen: number;
+  readonly resumed: number;
+  /** When the heir claimed each of its symbols. */
+  readonly claims: readonly number[];
+}
 
 describeWithServers(
   ["etcd", "postgres", "redis-server"],
@@ -32,6 +45,20 @@ describeWithServers(
       if (!free) throw new Error("there is no standby");
       return free;
     };
+    /** An owner whose seat may be taken on suspicion: one that was so a moment ago may not. */
+    const leastRecentlyTaken = async () => {
+      const holder = await lab.longestSeated();
+      const victim = fleet.find(({ id }) => id === holder.id);
+      if (!victim) throw new Error("nobody owns anything");
+      const taken = victim.command.lines.findLast(
+        ({ event, how }) => event === "seat.taken_over" && how === "suspected",
+      );
+      if (taken) await until(() => Date.now() > timeOf(taken) + PROTECTED_MS, 2 * PROTECTED_MS);
+      const rows = await lab.query<{ symbol: string }>(
+        `select symbol from claims where token <> '' and holder like '${victim.id} %'`,
+      );
+      return { victim, symbols: rows.map(({ symbol }) => symbol) };
+    };
     const epochs = async (): Promise<Readonly<Record<string, number>>> => {
       const rows = await lab.query<{ symbol: string; epoch: string; holder: string }>(
         "select symbol, epoch, holder from claims",
@@ -42,13 +69,15 @@ describeWithServers(
     };
 
     beforeAll(async () => {
-      lab = await FleetLab.open({ symbols: SYMBOLS, etcdSize: 3 });
+      // A seat waits for a successor that is only started.
+      lab = await FleetLab.open({ symbols: SYMBOLS, etcdSize: 3, coordination: { grace_ms: 60_000 } });
       fleet = [...["a", "b", "c"].map((id) => lab.start(id)), lab.start("d", { standby: true })];
       await until(
         () => fleet.every(({ command }) => command.lines.some(({ event }) => event === "instance.started")),
         60_000,
       );
-      await until(async () => (await tradingNow(fleet)) === SYMBOLS, 60_000);
+      // Seats that come up one after the other hand symbols on before all is at rest.
+      await until(async () => sum(await lab.holders()) === SYMBOLS && tradingNow(fleet) >= SYMBOLS, 60_000);
       lab.startMarket(seed);
     }, 180_000);
     afterAll(async () => {
@@ -58,6 +87,7 @@ describeWithServers(
     it("gives the symbols of a killed instance to the standby, and moves no other", async () => {
       const claims: number[] = [];
       const orders: number[] = [];
+      const warm: number[] = [];
       for (let kill = 0; kill < scaled(20); kill += 1) {
         const busy = await owners();
         const victim = busy[Math.floor(random() * busy.length)];
@@ -71,6 +101,7 @@ describeWithServers(
         victim.command.kill("SIGKILL");
         await until(async () => (await lab.holders())[heir.id] === count, GENEROUS_MS);
 
+        warm.push((await lab.firstOrder(heir, killed)) - killed);
         const news = (event: string) =>
           heir.command.lines.slice(heard).filter((line) => line.event === event);
         claims.push(...news("bot.claimed").map((line) => timeOf(line) - killed));
@@ -84,50 +115,129 @@ describeWithServers(
         const [back] = fleet.filter(({ id }) => id === victim.id);
         await back?.command.line(({ event }) => event === "instance.started", 60_000);
       }
-      console.log(`killed: claims ${summarize(claims)}; reconciled and trading ${summarize(orders)}`);
       expect(Math.max(...claims)).toBeLessThan(GENEROUS_MS);
+
+      // Beside it: nobody stands by, and a successor is started at the moment of death.
+      const cold: number[] = [];
+      for (let kill = 0; kill < scaled(5); kill += 1) {
+        const free = await standby();
+        const [victim] = await owners();
+        if (!victim) throw new Error("nobody owns anything");
+        const count = (await lab.holders())[victim.id] ?? 0;
+        free.command.kill("SIGTERM");
+        expect((await free.command.ended).code).toBe(0);
+        const killed = Date.now();
+        victim.command.kill("SIGKILL");
+        const late = lab.start(free.id, { standby: true });
+        fleet = fleet.map((one) => (one === free ? late : one));
+        cold.push((await lab.firstOrder(late, killed)) - killed);
+        await until(async () => (await lab.holders())[late.id] === count, 60_000);
+        const back = lab.start(victim.id, victim.options);
+        fleet = fleet.map((one) => (one === victim ? back : one));
+        await back.command.line(({ event }) => event === "instance.started", 60_000);
+      }
+      console.log(
+        `killed: claims ${summarize(claims)}; reconciled and trading ${summarize(orders)}; ` +
+          `first order with a warm standby ${summarize(warm)}, with a cold start ${summarize(cold)}`,
+      );
     });
 
     it("takes over from a frozen instance, which comes back as a standby and sends nothing that is accepted", async () => {
-      const claims: number[] = [];
-      for (const frozenMs of IS_FULL ? [300, 700, 1000, 2000, 5000, 15_000] : [300, 2500]) {
-        const victim = (await owners())[0];
+      const freezes: Freeze[] = [];
+      for (const frozenMs of IS_FULL ? [300, 700, 1000, 2000, 5000, 15_000] : [300, 700, 2500]) {
         const heir = await standby();
-        if (!victim) throw new Error("nobody owns anything");
-        const count = (await lab.holders())[victim.id] ?? 0;
-        const heard = heir.command.lines.length;
+        const { victim, symbols } = await leastRecentlyTaken();
+        const heard = { victim: victim.command.lines.length, heir: heir.command.lines.length };
+        // Requests are on their way when it falls asleep.
+        const sent = lab.requestsOf(victim.id).length;
+        const moving = lab.move(symbols, random);
+        await until(() => lab.requestsOf(victim.id).length > sent, GENEROUS_MS);
         const frozen = Date.now();
-        const isTakenOver = frozenMs >= CERTAIN_DEATH_MS;
         victim.command.kill("SIGSTOP");
-        if (isTakenOver) await until(async () => (await lab.holders())[heir.id] === count, GENEROUS_MS);
+        await moving;
+        if (frozenMs >= CERTAIN_DEATH_MS)
+          await until(async () => (await lab.holders())[heir.id] === symbols.length, GENEROUS_MS);
         await until(() => Date.now() >= frozen + frozenMs);
+        const resumed = Date.now();
         victim.command.kill("SIGCONT");
-        // A short sleep may or may not cost the seat; that nothing is lost or doubled is judged at the end.
+
+        // Either it has refuted by now, or its seat is another's.
+        await until(async () => !(await lab.view()).challenges.has(victim.id), GENEROUS_MS);
+        const isTakenOver = (await lab.view()).seats.every(({ holder }) => holder.id !== victim.id);
+        if (frozenMs >= CERTAIN_DEATH_MS) expect(isTakenOver).toBe(true);
         if (!isTakenOver) continue;
-        const first = heir.command.lines.slice(heard).filter(({ event }) => event === "bot.claimed");
-        claims.push(...first.map((line) => timeOf(line) - frozen));
-        await victim.command.line(({ event }) => event === "seat.lost", GENEROUS_MS);
+        await victim.command.line(
+          (line) => line.event === "seat.lost" && timeOf(line) >= resumed,
+          GENEROUS_MS,
+        );
+        await until(async () => (await lab.holders())[heir.id] === symbols.length, GENEROUS_MS);
+        const claimed = heir.command.lines.slice(heard.heir).filter(({ event }) => event === "bot.claimed");
+        freezes.push({ victim, heard: heard.victim, frozen, resumed, claims: claimed.map(timeOf) });
       }
-      console.log(`frozen: claims ${summarize(claims)} after the stop`);
       await until(async () => (await owners()).length === 3, GENEROUS_MS);
+
+      let expired = 0;
+      let signedBefore = 0;
+      for (const { victim, heard, frozen, resumed } of freezes) {
+        const again = victim.command.lines.slice(heard).find(({ event }) => event === "bot.claimed");
+        const sent = lab
+          .requestsOf(victim.id)
+          .filter(({ time }) => time >= resumed && (again === undefined || time < timeOf(again)));
+        expired += sent.filter(({ outcome }) => outcome === "expired").length;
+        // What was signed before it fell asleep may be alive for as long as a request lives, and is resolved by the heir.
+        const taken = sent.filter(({ outcome }) => outcome !== "expired");
+        const accepted = taken.filter(({ validUntil }) => {
+          // Asleep it signs nothing: before the middle is before the stop, whatever the clocks and the signal take.
+          const isSignedBefore = validUntil - REQUEST_WINDOW_MS < (frozen + resumed) / 2;
+          return !(isSignedBefore && resumed < validUntil);
+        });
+        signedBefore += taken.length - accepted.length;
+        expect(accepted, `sent by ${victim.id} after it had slept for ${resumed - frozen} ms`).toEqual([]);
+      }
+      const claims = freezes.flatMap((one) => one.claims.map((time) => time - one.frozen));
+      console.log(
+        `frozen, and taken over ${freezes.length} times: claims ${summarize(claims)} after the stop; ` +
+          `sent after it: ${expired} refused as expired, ${signedBefore} signed before it and still alive`,
+      );
+      expect(freezes.length).toBeGreaterThan(0);
     });
+
+    const restart = async (instance: FleetInstance): Promise<readonly number[]> => {
+      instance.command.kill("SIGTERM");
+      const { code } = await instance.command.ended;
+      expect(code).toBe(0);
+      await until(async () => sum(await lab.holders()) === SYMBOLS, 60_000);
+      // Claimed is not yet trading.
+      await until(() => pausesOf(fleet, instance).length === handedOver(instance).length, 60_000);
+      const pauses = pausesOf(fleet, instance);
+      const again = lab.start(instance.id, instance.options);
+      fleet = fleet.map((one) => (one === instance ? again : one));
+      await again.command.line(({ event }) => event === "instance.started", 60_000);
+      // One that stood by since it was taken over goes on to do so.
+      await until(async () => (await owners()).length >= 2, 60_000);
+      return pauses;
+    };
 
     it("hands everything over when all instances are restarted one after the other", async () => {
       const pauses: number[] = [];
-      for (const instance of [...fleet]) {
-        instance.command.kill("SIGTERM");
-        const { code } = await instance.command.ended;
-        expect(code).toBe(0);
-        await until(async () => sum(await lab.holders()) === SYMBOLS, 60_000);
-        pauses.push(...pausesOf(fleet, instance));
-        const again = lab.start(instance.id, instance.options);
-        fleet = fleet.map((one) => (one === instance ? again : one));
-        await again.command.line(({ event }) => event === "instance.started", 60_000);
-        // One that stood by since it was taken over goes on to do so.
-        await until(async () => (await owners()).length >= 2, 60_000);
-      }
+      for (const instance of [...fleet]) pauses.push(...(await restart(instance)));
       console.log(`rolling restart: pause per symbol ${summarize(pauses)}`);
+      expect(pauses.length).toBeGreaterThanOrEqual(SYMBOLS);
+    });
+
+    it("neither cancels nor places an order for a restart: while the market stands still, nothing is sent", async () => {
+      await lab.stopMarket();
+      await lab.catchUp();
+      const before = lab.commands();
+
+      const [instance] = await owners();
+      const pauses = instance ? await restart(instance) : [];
+      await until(async () => sum(await lab.holders()) === SYMBOLS, 60_000);
+      await lab.catchUp();
+
       expect(pauses.length).toBeGreaterThan(0);
+      expect(lab.commands().slice(before.length)).toEqual([]);
+      lab.startMarket(seed + 1);
     });
 
     it("has lost no fill and placed nothing twice", async () => {
@@ -141,21 +251,27 @@ describeWithServers(
   },
 );
 
-/** How many bots trade, by what their instances said last. */
-async function tradingNow(fleet: readonly FleetInstance[]): Promise<number> {
+/** How many bots have begun to trade. */
+function tradingNow(fleet: readonly FleetInstance[]): number {
   return fleet.flatMap(({ command }) => command.lines.filter(({ event }) => event === "bot.trading")).length;
 }
 
 /** From the end of trading at the one who left to the start of it at whoever came after, per symbol. */
 function pausesOf(fleet: readonly FleetInstance[], left: FleetInstance): readonly number[] {
-  const given = left.command.lines.filter(({ event }) => event === "bot.handing_over");
   const taken = fleet.flatMap(({ command }) => command.lines.filter(({ event }) => event === "bot.trading"));
-  return given.flatMap((line) => {
-    const next = taken.filter(
-      ({ symbol, time }) => symbol === line["symbol"] && String(time) > String(line["time"]),
-    );
-    return next.length === 0 ? [] : [Math.min(...next.map(timeOf)) - timeOf(line)];
+  return handedOver(left).flatMap((line) => {
+    const next = taken
+      .filter((one) => one["symbol"] === line["symbol"])
+      .map((one) => timeOf(one) - timeOf(line))
+      .filter((pause) => pause > 0);
+    return next.length === 0 ? [] : [Math.min(...next)];
   });
+}
+
+/** The last handover of each of its symbols. */
+function handedOver({ command }: FleetInstance) {
+  const lines = command.lines.filter(({ event }) => event === "bot.handing_over");
+  return [...new Map(lines.map((line) => [line["symbol"], line])).values()];
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

@@ -42,12 +42,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function start(changes: object = {}, wrappers: PortWrappers = {}): Promise<RunningInstance> {
+async function start(
+  changes: object = {},
+  wrappers: PortWrappers = {},
+  rules: object = {},
+): Promise<RunningInstance> {
   const text = JSON.parse(drillConfig(venue, market, join(folder, "bot.db"), () => 0)) as {
     readonly exchanges: { readonly binance: object };
+    readonly trading: { readonly symbols: readonly object[] };
   };
   const exchanges = { binance: { ...text.exchanges.binance, ...changes } };
-  const { config } = parseConfig(JSON.stringify({ ...text, exchanges }), "test");
+  const symbols = text.trading.symbols.map((symbol) => ({ ...symbol, ...rules }));
+  const trading = { ...text.trading, symbols };
+  const { config } = parseConfig(JSON.stringify({ ...text, exchanges, trading }), "test");
   const instance = await startInstance(config, logInto(lines), wrappers);
   running.push(instance);
   return instance;
@@ -95,6 +102,28 @@ describe("a bot on a venue through ccxt", () => {
     const [status] = instance.instance.statuses();
     expect(orders.filter(({ status: of }) => of === "open").length).toBeLessThanOrEqual(3);
     expect(status?.mode).toBe("running");
+  });
+
+  it("whose stop_loss was passed while it was down closes at the start; a new one is refused", async () => {
+    const range = { lower: undefined, upper: undefined, grids: undefined };
+    const window = { lattice: "window", price_interval: "2", buy_window_size: "3", min_order_value: "20" };
+    const rules = { ...range, ...window, stop_loss: "85" };
+    const first = await start({}, {}, rules);
+    await until(() => lines.some(({ event }) => event === "bot.trading"));
+    await first.close("test");
+    running = [];
+    await venue.admin.move(market.symbol, "80.00");
+
+    const second = await start({}, {}, rules);
+    await until(() => second.instance.statuses()[0]?.mode === "closed");
+
+    await second.close("test");
+    running = [];
+    rmSync(join(folder, "bot.db"));
+    await expect(start({}, {}, rules)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("stop_loss 85"),
+    });
   });
 
   it("writes its keys into no line", async () => {

@@ -215,7 +215,6 @@ describe("a read through ccxt", () => {
     ordersSince: async (exchange) => exchange.ordersSince(market.symbol, (Date.now() - 1_000) as Instant),
     fillsSince: async (exchange) => exchange.fillsSince(market.symbol, undefined),
     balances: async (exchange) => exchange.balances(),
-    candles: async (exchange) => exchange.candles(market.symbol, "1m", (Date.now() - 60_000) as Instant, 10),
   };
 
   it.each(Object.keys(reads))("never takes a page of a proxy for an answer: %s", async (name) => {
@@ -238,19 +237,6 @@ describe("a read through ccxt", () => {
     expect(text).toContain("binance: openOrders");
     for (const secret of ["signature", "http:", market.apiKey, market.secret])
       expect(text).not.toContain(secret);
-  });
-
-  it("shows candles with their times and exact prices", async () => {
-    const exchange = await open();
-    await venue.admin.move(market.symbol, "101.25");
-    await venue.admin.move(market.symbol, "99.75");
-
-    const candles = await exchange.candles(market.symbol, "1m", (Date.now() - 120_000) as Instant, 10);
-
-    const highs = candles.map(({ high }) => high);
-    expect(Math.max(...highs)).toBe(10_125);
-    expect(candles.at(-1)?.close).toBe(9_975);
-    expect((candles[0]?.openTime ?? 1) % 60_000).toBe(0);
   });
 });
 

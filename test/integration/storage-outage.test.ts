@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Claim } from "../../src/domain/claim.ts";
-import { createStorage } from "../../src/storage/create-storage.ts";
+import { createStorage, openDatabase } from "../../src/storage/create-storage.ts";
 import { parseDsn } from "../../src/storage/dsn.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { partFillRecords, sampleBot, sampleIntent, sampleTerms } from "../contract/storage-samples.ts";
@@ -131,6 +131,16 @@ function describeOutages(program: ServerProgram, start: () => Promise<DatabaseSe
       claim = await storage.claim(bot.market, "me");
       expect(claim.epoch).toBe(2);
       expect((await storage.loadLedger(bot)).working).toHaveLength(1);
+    });
+
+    it("is left at the close, also by one who asked it for nothing", async () => {
+      const proxy = await startCutProxy(server.port);
+      const database = await openDatabase(parseDsn(dsn.replace(/:\d+\//, `:${proxy.port}/`)));
+
+      await database.close();
+
+      await proxy.left();
+      await proxy.close();
     });
 
     it("takes a COMMIT whose answer is lost leaves its outcome unknown; who claims anew reads it", async () => {

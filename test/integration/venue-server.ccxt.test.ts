@@ -79,9 +79,13 @@ describe("ccxt against the venue", () => {
     const watched: readonly (readonly [name: string, watch: () => Promise<unknown>])[] = [
       ["best prices", () => client.watchBidsAsks([SYMBOL])],
       ["ticker", () => client.watchTicker(SYMBOL)],
+      ["all tickers", () => client.watchTickers()],
+      ["full tickers", () => client.watchTickers([SYMBOL], { name: "ticker" })],
       ["book", () => client.watchOrderBook(SYMBOL)],
       ["trades", () => client.watchTrades(SYMBOL)],
       ["candles", () => client.watchOHLCV(SYMBOL)],
+      ["candles of hours", () => client.watchOHLCV(SYMBOL, "1h")],
+      ["orders", () => client.watchOrders(SYMBOL)],
       ["my trades", () => client.watchMyTrades(SYMBOL)],
       ["balance", () => client.watchBalance()],
     ];
@@ -92,8 +96,24 @@ describe("ccxt against the venue", () => {
       await client.createOrder(SYMBOL, "market", "buy", 0.001);
     }
     await all;
-    const book = await client.watchOrderBook(SYMBOL);
-    expect(book.bids[0]?.[0]).toBeGreaterThan(0);
+    const [trade] = await client.fetchTrades(SYMBOL, undefined, 1);
+    await vi.waitFor(() => {
+      expect(client.trades[SYMBOL]?.at(-1)).toMatchObject({ id: trade?.id, price: trade?.price });
+      expect(client.tickers[SYMBOL]?.last).toBe(trade?.price);
+    }, LIMIT);
+    expect(Object.keys(client.ohlcvs[SYMBOL] ?? {}).sort()).toEqual(["1h", "1m"]);
+  });
+
+  it("keeps the very book that the venue has", async () => {
+    const prices = [56_990, 56_980, 56_970, 56_960].map((price, index) => price + index / 100);
+    await client.watchOrderBook(SYMBOL);
+    for (const price of prices) await client.createOrder(SYMBOL, "limit", "buy", 0.001, price);
+    await vi.waitFor(async () => {
+      const own = await client.fetchOrderBook(SYMBOL, 100);
+      const kept = client.orderbooks[SYMBOL];
+      expect(own.bids.length).toBeGreaterThan(prices.length);
+      expect([[...(kept?.bids ?? [])], [...(kept?.asks ?? [])]]).toEqual([own.bids, own.asks]);
+    }, LIMIT);
   });
 
   it("refuses in words that ccxt has classes for", async () => {

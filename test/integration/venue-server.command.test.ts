@@ -1,5 +1,8 @@
 /** `quantmesh venue` as a user starts it: alone, with a file, and with mistakes. */
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -45,6 +48,24 @@ describe("quantmesh venue", () => {
     expect(await command.stop("SIGTERM")).toBe(0);
   });
 
+  it("ends at once when it is told to, whoever is connected", async () => {
+    const command = start(FREE_PORTS);
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await command.said(/journal +\S+/))?.[0] ?? "";
+    const port = Number(new URL(url).port);
+    const sockets = ["", "GET /api/v3/time HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/v3/ti"].map((sent) => {
+      const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+      socket.write(sent);
+      return socket;
+    });
+    await once(sockets[1] as Socket, "data");
+    const closed = Promise.all(sockets.map(async (socket) => once(socket.resume(), "close")));
+    const begun = performance.now();
+    expect(await command.stop("SIGTERM")).toBe(0);
+    await closed;
+    // An idle connection would end by itself later.
+    expect(performance.now() - begun).toBeLessThan(30_000);
+  });
+
   it("lets one process at a time have a journal, and refuses another venue's", async () => {
     const first = start([...FREE_PORTS]);
     await first.said(/journal/);
@@ -64,6 +85,10 @@ describe("quantmesh venue", () => {
     {
       text: "keys:\n  - { api_key: my-key, secret_key: hidden-secret }\n",
       says: /keys\[0\]\.secret_key: write \$\{NAME\} and set that environment variable/,
+    },
+    {
+      text: 'keys:\n  - { api_key: my-key, secret_key: "${HOME}", allowed_ips: [127.0.0.1, 10.0.0.0/33] }\n',
+      says: /allowed_ips\[1\]: must be an address or a range like 10\.0\.0\.0\/8/,
     },
     {
       text: "keys_file: keys.yaml\n",

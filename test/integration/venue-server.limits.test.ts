@@ -1,7 +1,10 @@
 /** Request weights, order counts, bans and address lists, as Binance counts and words them. */
+import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Answer } from "../support/venue-client.ts";
-import { callRaw, callSigned, placeLimit } from "../support/venue-client.ts";
+import { WebSocket } from "ws";
+import { readVenueAudit } from "../../src/venue/server/read-audit.ts";
+import type { Answer, Signer } from "../support/venue-client.ts";
+import { callRaw, callSigned, placeLimit, signatureOf } from "../support/venue-client.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
 import { VENUE_KEY, startVenueProcess } from "../support/venue-process.ts";
 
@@ -73,22 +76,42 @@ describe("limits", () => {
     expect(placed.headers["x-mbx-order-count-1d"]).toBe("1");
   });
 
-  it("refuses a key from an address that is not on its list", async () => {
-    const key = (api_key: string, ip: string) => ({
+  it("refuses a key from an address that is not on its list, whatever it asks and wherever", async () => {
+    const key = (api_key: string, ...allowed_ips: readonly string[]) => ({
       api_key,
       secret_key: VENUE_KEY.secret,
       account: "main",
       permissions: ["read", "trade"],
-      allowed_ips: [ip],
+      allowed_ips,
     });
     venue = await startVenueProcess({
-      keys_list: [key("here-0001", "127.0.0.1"), key("there-0001", "203.0.113.9")],
+      keys_list: [
+        key("here-0001", "127.0.0.1"),
+        key("near-0001", "2001:db8::/32", "127.0.0.0/8"),
+        key("there-0001", "203.0.113.9", "10.0.0.0/8", "::1"),
+      ],
     });
-    const { url } = venue;
+    const { url, wsUrl, journal } = venue;
+    const signer = (apiKey: string) => ({ apiKey, secret: VENUE_KEY.secret });
     const account = async (apiKey: string): Promise<Answer> =>
-      callSigned({ url }, "GET", "/api/v3/account", {}, { apiKey, secret: VENUE_KEY.secret });
+      callSigned({ url }, "GET", "/api/v3/account", {}, signer(apiKey));
     expect((await account("here-0001")).status).toBe(200);
+    expect((await account("near-0001")).status).toBe(200);
     expect(await account("there-0001")).toMatchObject({ status: 401, json: { code: -2015 } });
+    const foreign = signer("there-0001");
+    const placed = await placeLimit({ url }, "foreign", "BUY", "50000", "0.001", {}, foreign);
+    expect(placed).toMatchObject({ status: 401, json: { code: -2015 } });
+    const canceled = await callSigned(
+      { url },
+      "DELETE",
+      "/api/v3/openOrders",
+      { symbol: "BTCUSDT" },
+      foreign,
+    );
+    expect(canceled).toMatchObject({ status: 401, json: { code: -2015 } });
+    expect(await subscribe(wsUrl, foreign)).toMatchObject({ status: 401, error: { code: -2015 } });
+    expect(await subscribe(wsUrl, signer("near-0001"))).toMatchObject({ status: 200 });
+    expect(readVenueAudit(journal).orders).toEqual([]);
   });
 });
 
@@ -99,6 +122,22 @@ async function until({ url }: Pick<VenueProcess, "url">, status: number): Promis
     if (answer.status === status) return answer;
   }
   throw new Error(`no answer had status ${status}`);
+}
+
+/** What the WebSocket API answers to who wants to hear of the account's orders. */
+async function subscribe(wsUrl: string, { apiKey, secret }: Signer): Promise<unknown> {
+  const payload = `apiKey=${apiKey}&timestamp=${Date.now()}`;
+  const params = Object.fromEntries(new URLSearchParams(payload));
+  const signature = signatureOf(payload, { apiKey, secret });
+  const method = "userDataStream.subscribe.signature";
+  const socket = new WebSocket(`${wsUrl}/ws-api/v3`);
+  socket.on("open", () => socket.send(JSON.stringify({ id: "1", method, params: { ...params, signature } })));
+  try {
+    const [data] = (await once(socket, "message")) as [Buffer];
+    return JSON.parse(data.toString());
+  } finally {
+    socket.terminate();
+  }
 }
 
 /** The first answer that is not 200. */

@@ -2,6 +2,7 @@
 import { createConnection } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { readVenueAudit } from "../../src/venue/server/read-audit.ts";
 import type { Fields } from "../support/venue-client.ts";
 import { callRaw, callSigned, placeLimit, queryOf, signatureOf } from "../support/venue-client.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
@@ -222,15 +223,27 @@ describe("what is no request at all", () => {
   });
 });
 
-describe("a venue that refuses replays", () => {
-  it("refuses the same signature although its order was filled meanwhile", async () => {
-    const strict = await startVenueProcess({ refuse_replays: "true" });
+describe("a venue that refuses replays, as it does unless told otherwise", () => {
+  it("refuses the same signature although its order was filled meanwhile, or the venue killed", async () => {
+    const strict = await startVenueProcess();
     try {
       const query = queryOf({ ...LIMIT, price: "60000", newClientOrderId: "once", recvWindow: 30_000 });
       const body = `${query}&signature=${signatureOf(query, VENUE_KEY)}`;
       const first = await callRaw(strict, "POST", ORDER, HEADERS, body);
       expect(first.json).toMatchObject({ status: "FILLED" });
       await expectRefused(callRaw(strict, "POST", ORDER, HEADERS, body), 400, -2010);
+      const rests = await placeLimit(strict, "rests", "BUY", "50000", "0.001");
+      const all = signed({ symbol: "BTCUSDT", timestamp: Date.now(), recvWindow: 30_000 });
+      const cancelAll = () => callRaw(strict, "DELETE", `/api/v3/openOrders?${all}`, HEADERS);
+      expect([rests.status, (await cancelAll()).status]).toEqual([200, 200]);
+      await placeLimit(strict, "later", "BUY", "50000", "0.001");
+      await expectRefused(cancelAll(), 400, -2011);
+      await strict.server.crash();
+      await strict.server.restart();
+      await expectRefused(callRaw(strict, "POST", ORDER, HEADERS, body), 400, -1021);
+      await expectRefused(cancelAll(), 400, -1021);
+      const { orders } = readVenueAudit(strict.journal);
+      expect(orders.map(({ id }) => id)).toEqual(["once", "rests", "later"]);
       const relaxed = await callRaw(venue, "POST", ORDER, HEADERS, body);
       expect([relaxed.status, (await callRaw(venue, "POST", ORDER, HEADERS, body)).status]).toEqual([
         200, 200,
@@ -240,6 +253,11 @@ describe("a venue that refuses replays", () => {
     }
   });
 });
+
+function signed(fields: Fields): string {
+  const query = queryOf(fields);
+  return `${query}&signature=${signatureOf(query, VENUE_KEY)}`;
+}
 
 async function order(
   fields: Fields,

@@ -2,15 +2,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { WebSocket } from "ws";
 import { serverFolder } from "../support/servers/private-server.ts";
+import type { Depth, Message } from "../support/stream-client.ts";
+import { listen } from "../support/stream-client.ts";
 import { callRaw, callSigned, placeLimit } from "../support/venue-client.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
 import { startVenueProcess } from "../support/venue-process.ts";
 
 const WITHIN = { timeout: 20_000 };
 const RULES = { tick_size: "0.01", lot_size: "0.00001", min_notional: "5" };
-type Message = Readonly<Record<string, unknown>>;
 
 let venue: VenueProcess | undefined;
 
@@ -29,8 +29,11 @@ describe("public streams", () => {
       "miniTicker",
       "ticker",
       "kline_1m",
+      "avgPrice",
       "depth@100ms",
       "depth5",
+      "depth10@100ms",
+      "depth20",
     ];
     const stream = await listen(venue, `/stream?streams=${names.map((name) => `btcusdt@${name}`).join("/")}`);
     await placeLimit(venue, "rests", "BUY", "59000", "0.002");
@@ -52,35 +55,7 @@ describe("public streams", () => {
     expect(data("ticker").at(-1)).toMatchObject({ e: "24hrTicker", n: 1, v: "0.00100000", q: "60.00000000" });
     expect(data("kline_1m").at(-1)).toMatchObject({ e: "kline", k: { i: "1m", c: "60000.00000000" } });
     expect(data("depth5").at(-1)).toHaveProperty("bids");
-    stream.close();
-  });
-
-  it("give a book that, from a snapshot on, is always the venue's own", async () => {
-    venue = await startVenueProcess({
-      crowd: { users: "3", orders_per_point: "4", life_points: "8", max_quantity: "100000" },
-    });
-    const { admin } = venue;
-    const stream = await listen(venue, "/ws/btcusdt@depth@100ms");
-    for (let move = 0; move < 30; move += 1)
-      await admin.move("BTC/USDT", (60_000 + (move % 7) / 100).toFixed(2));
-    await vi.waitFor(() => expect(stream.all().length).toBeGreaterThan(0), WITHIN);
-    const snapshot = (await callRaw(venue, "GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000")).json as Depth;
-    for (let move = 0; move < 30; move += 1)
-      await admin.move("BTC/USDT", (60_000 - (move % 9) / 100).toFixed(2));
-    const now = (await callRaw(venue, "GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000")).json as Depth;
-    await vi.waitFor(() => expect(stream.all().at(-1)?.["u"]).toBe(now.lastUpdateId), WITHIN);
-    const updates = stream.all() as readonly unknown[] as readonly DepthUpdate[];
-    for (const [index, update] of updates.slice(1).entries())
-      expect(update.U).toBe((updates[index]?.u ?? 0) + 1);
-    const bids = new Map(snapshot.bids);
-    const asks = new Map(snapshot.asks);
-    for (const { u, b, a } of updates.filter((update) => update.u > snapshot.lastUpdateId)) {
-      expect(u).toBeGreaterThan(0);
-      apply(bids, b);
-      apply(asks, a);
-    }
-    expect([...bids].sort()).toEqual([...now.bids].sort());
-    expect([...asks].sort()).toEqual([...now.asks].sort());
+    expect(data("avgPrice").at(-1)).toMatchObject({ e: "avgPrice", i: "5m", w: "60000.00000000" });
     stream.close();
   });
 
@@ -94,6 +69,14 @@ describe("public streams", () => {
     await vi.waitFor(() => expect(stream.all()).toHaveLength(3), WITHIN);
     expect(stream.all()[1]).toMatchObject({ b: "61000.00000000" });
     expect(stream.all()[2]).toMatchObject([{ e: "24hrMiniTicker", c: "61000.00000000" }]);
+    const last = (answer: object) => vi.waitFor(() => expect(stream.all().at(-1)).toEqual(answer), WITHIN);
+    stream.send({ method: "SET_PROPERTY", params: ["combined", true], id: "a" });
+    await last({ result: null, id: "a" });
+    stream.send({ method: "GET_PROPERTY", params: ["combined"], id: "b" });
+    await last({ result: true, id: "b" });
+    await admin.move("BTC/USDT", "61001");
+    await vi.waitFor(() => expect(stream.of("btcusdt@bookTicker")).toHaveLength(1), WITHIN);
+    await vi.waitFor(() => expect(stream.of("!miniTicker@arr")).toHaveLength(1), WITHIN);
     stream.send({ method: "UNSUBSCRIBE", params: ["btcusdt@bookTicker", "!miniTicker@arr"], id: 8 });
     stream.send({ method: "LIST_SUBSCRIPTIONS", id: 9 });
     await vi.waitFor(() => expect(stream.all().at(-1)).toEqual({ result: [], id: 9 }), WITHIN);
@@ -152,41 +135,3 @@ describe("markets that move by themselves", () => {
     expect(json).toMatchObject([{ isMaker: false, isBuyer: true, price: best }]);
   });
 });
-
-interface Depth {
-  readonly lastUpdateId: number;
-  readonly bids: readonly (readonly [price: string, quantity: string])[];
-  readonly asks: readonly (readonly [price: string, quantity: string])[];
-}
-
-interface DepthUpdate {
-  readonly U: number;
-  readonly u: number;
-  readonly b: Depth["bids"];
-  readonly a: Depth["asks"];
-}
-
-function apply(side: Map<string, string>, changes: Depth["bids"]): void {
-  for (const [price, quantity] of changes) {
-    if (Number(quantity) === 0) side.delete(price);
-    else side.set(price, quantity);
-  }
-}
-
-async function listen({ wsUrl }: VenueProcess, path: string) {
-  const socket = new WebSocket(`${wsUrl}${path}`);
-  const messages: Message[] = [];
-  socket.on("message", (data: Buffer) => messages.push(JSON.parse(data.toString()) as Message));
-  await new Promise<void>((done, fail) => {
-    socket.on("open", done);
-    socket.on("error", fail);
-  });
-  return {
-    all: (): readonly Message[] => messages,
-    /** What a combined stream said under this name. */
-    of: (name: string): readonly Message[] =>
-      messages.flatMap((message) => (message["stream"] === name ? [message["data"] as Message] : [])),
-    send: (message: object) => socket.send(JSON.stringify(message)),
-    close: () => socket.close(),
-  };
-}

@@ -7,6 +7,8 @@ export interface CutProxy {
   readonly port: number;
   /** From now on the next packet with `text` in it is passed on, and nothing after it in either direction. */
   cutAfter(text: string): void;
+  /** Resolves once nobody is connected. */
+  left(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,9 @@ export async function startCutProxy(target: number): Promise<CutProxy> {
     port: (server.address() as AddressInfo).port,
     cutAfter: (text) => {
       armed = text;
+    },
+    left: async () => {
+      for (const socket of sockets) if (!socket.closed) await once(socket, "close");
     },
     close: async () => {
       server.close();

@@ -8,6 +8,7 @@ import type { Clock } from "../../src/domain/clock.ts";
 import type { Bot } from "../../src/domain/grid.ts";
 import type { ClientOrderId, Instant } from "../../src/domain/ids.ts";
 import { botCode, generation, slotNumber } from "../../src/domain/ids.ts";
+import type { Instrument } from "../../src/domain/instrument.ts";
 import { createInstrument } from "../../src/domain/instrument.ts";
 import { parseMoney } from "../../src/domain/amounts.ts";
 import type { OrderTerms } from "../../src/domain/order.ts";
@@ -35,14 +36,15 @@ import type { KeptLine } from "./kept-log.ts";
 import { logInto } from "./kept-log.ts";
 
 const SYMBOL = "BTC/USDT";
-const INSTRUMENT = createInstrument({
-  exchange: "sim",
-  symbol: SYMBOL,
-  tickSize: "0.01",
-  lotSize: "0.00001",
-  makerFee: "0.001",
-  takerFee: "0.001",
-});
+const instrumentOn = (exchange: string): Instrument =>
+  createInstrument({
+    exchange,
+    symbol: SYMBOL,
+    tickSize: "0.01",
+    lotSize: "0.00001",
+    makerFee: "0.001",
+    takerFee: "0.001",
+  });
 
 /** An account whose market stands far above every order of these tests. */
 export function openSharedAccount(): Promise<SimMarket> {
@@ -53,7 +55,7 @@ export function openSharedAccount(): Promise<SimMarket> {
     balances: { USDT: parseMoney("1000000000") },
     symbols: [
       {
-        instrument: INSTRUMENT,
+        instrument: instrumentOn("sim"),
         market: {
           type: "walk",
           seed: 1,
@@ -173,10 +175,12 @@ export async function openLockFleet(parts: FleetParts): Promise<LockFleet> {
       return last && "reason" in last ? last.reason : String(last?.kind);
     },
     cancelAll: async () => {
-      for (const [id, exchangeOrderId] of accepted) {
-        const validUntil = (realClock.now() + 1_000) as Instant;
-        await exchange.cancelOrder({ symbol: SYMBOL, id, exchangeOrderId, validUntil });
-      }
+      await Promise.all(
+        [...accepted].map(([id, exchangeOrderId]) => {
+          const validUntil = (realClock.now() + exchange.requestWindowMs) as Instant;
+          return exchange.cancelOrder({ symbol: SYMBOL, id, exchangeOrderId, validUntil });
+        }),
+      );
       accepted.clear();
       locks.retain(new Set());
       await activity.whenIdle();
@@ -194,7 +198,7 @@ function newBot(code: string, market: Bot["market"]): Bot {
   return {
     code: botCode(code),
     market,
-    instrument: INSTRUMENT,
+    instrument: instrumentOn(market.exchange),
     settings: "{}",
     lattice: { kind: "range" },
     initial: "none",

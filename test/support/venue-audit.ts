@@ -53,6 +53,26 @@ export function readCheckedAudit(folder: string, account: string): Audit {
   return { orders: [...orders.values()], fills };
 }
 
+/** Every moment at which a second order of `account` came to live on one price, as text; nobody looked at its id. */
+export function doubledInAudit(folder: string, account: string): readonly string[] {
+  const levels = new Map<string, string>();
+  const live = new Map<string, Set<string>>();
+  const doubled: string[] = [];
+  for (const line of readJournal(folder)) {
+    if (line.kind === "place" && line.account === account && line.outcome === "accepted" && line.order) {
+      const level = `${line.symbol} ${line.side} ${line.price}`;
+      const orders = live.get(level) ?? new Set();
+      live.set(level, orders.add(line.order));
+      levels.set(line.order, level);
+      if (orders.size > 1) doubled.push(`${level}: ${[...orders].join(", ")}`);
+    }
+    for (const [order, status] of line.changes) {
+      if (status !== "open") live.get(levels.get(order) ?? "")?.delete(order);
+    }
+  }
+  return doubled;
+}
+
 function readJournal(folder: string): readonly JournalLine[] {
   const files = readdirSync(folder).filter((name) => name.startsWith("journal-"));
   return files.sort().flatMap((name) => {

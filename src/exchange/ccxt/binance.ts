@@ -3,7 +3,7 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import type { RejectReason } from "../exchange.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import { forgiveFutures } from "./ccxt-client.ts";
-import type { WindowLimit } from "../limits/sliding-window.ts";
+import type { WindowLimit } from "../limits/budget-window.ts";
 import { listOrders, listTrades } from "./binance-lists.ts";
 import type { Dialect, Verdict } from "./dialect.ts";
 import { ExchangeReply } from "./exchange-reply.ts";
@@ -49,10 +49,11 @@ export const BINANCE_REFUSALS: Readonly<Record<string, RejectReason>> = {
 const NEW_ORDER_REJECTED = "-2010";
 const UNKNOWN_ORDER = new Set(["-2011", "-2013"]);
 const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 const INTERVALS: Readonly<Record<string, number>> = {
   SECOND: 1_000,
   MINUTE: MINUTE_MS,
-  DAY: 86_400_000,
+  DAY: DAY_MS,
 };
 const KINDS: Readonly<Record<string, WindowLimit["counts"]>> = { REQUEST_WEIGHT: "weight", ORDERS: "orders" };
 const DUPLICATE = /duplicate order/i;
@@ -107,6 +108,7 @@ export const BINANCE: Dialect = {
     return [
       { counts: "weight" as const, perMs: MINUTE_MS, used: numberIn(headers, "x-mbx-used-weight-1m") },
       { counts: "orders" as const, perMs: 10_000, used: numberIn(headers, "x-mbx-order-count-10s") },
+      { counts: "orders" as const, perMs: DAY_MS, used: numberIn(headers, "x-mbx-order-count-1d") },
     ].flatMap(({ used, ...limit }) => (used === undefined ? [] : [{ ...limit, used }]));
   },
   limitsIn(reply) {
@@ -117,7 +119,7 @@ export const BINANCE: Dialect = {
   limits: [
     { counts: "weight", most: 6_000, perMs: MINUTE_MS },
     { counts: "orders", most: 100, perMs: 10_000 },
-    { counts: "orders", most: 200_000, perMs: 86_400_000 },
+    { counts: "orders", most: 200_000, perMs: DAY_MS },
   ],
   weights: {
     time: 1,
@@ -145,12 +147,25 @@ export const BINANCE: Dialect = {
     forgiveFutures(client);
     await opening;
   },
+  mostOpenOrders({ info }) {
+    const filters = typeof info === "object" && info !== null && "filters" in info ? info.filters : undefined;
+    const rows: readonly unknown[] = Array.isArray(filters) ? filters : [];
+    const found = rows.find(
+      (row) =>
+        typeof row === "object" && row !== null && "maxNumOrders" in row && row.maxNumOrders !== undefined,
+    );
+    const most = Number((found as CcxtRecord | undefined)?.["maxNumOrders"]);
+    return most > 0 ? most : undefined;
+  },
   async keyRights(client) {
     if (!client.sapiGetAccountApiRestrictions) return undefined;
     try {
       const told = await client.sapiGetAccountApiRestrictions();
-      const { enableSpotAndMarginTrading: canTrade, enableWithdrawals: canWithdraw } = told;
-      if (typeof canTrade === "boolean" && typeof canWithdraw === "boolean") return { canTrade, canWithdraw };
+      const { enableSpotAndMarginTrading: canTrade, enableWithdrawals: canWithdraw, ipRestrict } = told;
+      const isIpRestricted = typeof ipRestrict === "boolean" ? ipRestrict : undefined;
+      if (typeof canTrade === "boolean" && typeof canWithdraw === "boolean") {
+        return { canTrade, canWithdraw, isIpRestricted };
+      }
       throw new QuantmeshError("EXCHANGE_UNAVAILABLE", "binance does not say what the key may do");
     } catch (error) {
       // The testnet and private servers have no such service.

@@ -25,6 +25,9 @@ export interface CcxtSocket {
 export interface CcxtClient {
   readonly id: string;
   readonly has: CcxtRecord;
+  /** What it can do in detail, where ccxt knows. */
+  readonly features: unknown;
+  readonly timeframes: CcxtRecord | undefined;
   readonly precisionMode: number;
   readonly markets: Readonly<Record<string, CcxtRecord>> | undefined;
   readonly currencies: unknown;

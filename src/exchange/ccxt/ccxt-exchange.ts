@@ -23,19 +23,12 @@ import type {
   PlaceOutcome,
 } from "../exchange.ts";
 import type { OpenOrders } from "../limits/open-orders.ts";
-import type { RequestBudget, Urgency } from "../limits/request-budget.ts";
+import type { RequestBudget } from "../limits/request-budget.ts";
+import type { Urgency } from "../limits/urgency.ts";
 import { cursorAfter } from "./binance-lists.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
-import type { Fees, PriceCandle } from "./ccxt-normalize.ts";
-import {
-  idOf,
-  toBalances,
-  toCandles,
-  toExecution,
-  toInstrument,
-  toOrder,
-  toPrice,
-} from "./ccxt-normalize.ts";
+import type { Fees } from "./ccxt-normalize.ts";
+import { idOf, toBalances, toExecution, toInstrument, toOrder, toPrice } from "./ccxt-normalize.ts";
 import type { CcxtStreams } from "./ccxt-streams.ts";
 import type { Dialect, KeyRights, RequestKind } from "./dialect.ts";
 import { describeCall, failureOf } from "./failures.ts";
@@ -79,6 +72,8 @@ const ENTRY_WAIT_MS = 1_000;
 const EXIT_WAIT_MS = 5_000;
 /** An order that is not sent so long after its admission never will be. */
 const ADMISSION_MS = 10_000;
+/** A cancel that waited longer could be dead before it arrives. */
+const CANCEL_WAIT_MS = 500;
 const ORDER_COST = { weight: 1, orders: 1 };
 
 export class CcxtExchange implements Exchange {
@@ -87,8 +82,8 @@ export class CcxtExchange implements Exchange {
   readonly requestWindowMs: number;
   readonly settleMs: number;
   readonly #parts: CcxtExchangeParts;
-  /** Orders that have their place in the limits already, and until when it is kept for them (monotonic). */
-  readonly #admitted = new Map<ClientOrderId, number>();
+  /** Orders that have their place in the limits already; until when they may be sent, and for how long it is good (monotonic). */
+  readonly #admitted = new Map<ClientOrderId, { readonly until: number; readonly placeUntil: number }>();
 
   constructor(parts: CcxtExchangeParts) {
     this.#parts = parts;
@@ -131,12 +126,15 @@ export class CcxtExchange implements Exchange {
     if (refusal !== undefined) return { kind: "refused", reason: refusal };
     const urgency = urgencyOf(terms);
     const waitMs = urgency === "exit" ? EXIT_WAIT_MS : ENTRY_WAIT_MS;
-    const hasRoom = await this.#parts.budget.take(ORDER_COST, urgency, waitMs, signal);
+    const { budget, clock } = this.#parts;
+    const hasRoom = await budget.take(ORDER_COST, urgency, waitMs, signal);
     if (!hasRoom) return { kind: "refused", reason: "rate_budget" };
     // Others may have been admitted while this one waited.
     const late = this.#refusalOf(instrument, terms);
     if (late !== undefined) return { kind: "refused", reason: late };
-    this.#admitted.set(terms.id, this.#parts.clock.monotonic() + ADMISSION_MS);
+    const now = clock.monotonic();
+    const placeUntil = now + Math.min(ADMISSION_MS, budget.placeLastsMs());
+    this.#admitted.set(terms.id, { until: now + ADMISSION_MS, placeUntil });
     return { kind: "admitted" };
   }
 
@@ -144,13 +142,15 @@ export class CcxtExchange implements Exchange {
     const { budget, openOrders } = this.#parts;
     const { id, price, quantity } = terms;
     const instrument = await this.instrument(symbol);
+    const { placeUntil = Number.NEGATIVE_INFINITY } = this.#admitted.get(id) ?? {};
     const isAdmitted = this.#admitted.delete(id);
+    const hasPlace = this.#parts.clock.monotonic() <= placeUntil;
     if (!isOrderable(instrument, price, quantity)) {
       return refused("invalid_order", "smaller than the exchange takes; not sent");
     }
     const refusal = isAdmitted ? undefined : this.#refusalOf(instrument, terms);
     if (refusal !== undefined) return refused("other", `${refusal}; not sent`);
-    if (!isAdmitted && !budget.tryTake(ORDER_COST, urgencyOf(terms))) {
+    if (!hasPlace && !budget.tryTake(ORDER_COST, urgencyOf(terms))) {
       return refused("rate_limited", "no room in the exchange's limits; not sent");
     }
     // Until its fate is known it counts as one that rests.
@@ -190,7 +190,8 @@ export class CcxtExchange implements Exchange {
   async cancelOrder({ symbol, exchangeOrderId, validUntil }: CancelRequest): Promise<CancelOutcome> {
     const { client, dialect, budget, openOrders } = this.#parts;
     const instrument = await this.instrument(symbol);
-    if (!budget.tryTake({ weight: dialect.weights.cancel, orders: 0 }, "cancel")) {
+    const cost = { weight: dialect.weights.cancel, orders: 0 };
+    if (!(await budget.take(cost, "cancel", CANCEL_WAIT_MS))) {
       return { kind: "unknown", message: "no room in the exchange's limits; not sent" };
     }
     try {
@@ -268,20 +269,6 @@ export class CcxtExchange implements Exchange {
     return toBalances(await this.#read("balances", async (client) => client.fetchBalance()));
   }
 
-  /** At most `limit` candles of `timeframe` (`1m`, `1h`, …) that begin at or after `since`, ascending. */
-  async candles(
-    symbol: string,
-    timeframe: string,
-    since: Instant,
-    limit: number,
-  ): Promise<readonly PriceCandle[]> {
-    const instrument = await this.instrument(symbol);
-    const listed = await this.#read("candles", async (client) =>
-      client.fetchOHLCV(symbol, timeframe, since, limit),
-    );
-    return toCandles(instrument, listed);
-  }
-
   subscribe(symbol: string, listen: (hint: MarketHint) => void): () => void {
     return this.#parts.streams.subscribe(symbol, listen);
   }
@@ -357,7 +344,7 @@ export class CcxtExchange implements Exchange {
   /** Orders that were admitted a moment ago and may still be sent. */
   #countAdmitted(): number {
     const now = this.#parts.clock.monotonic();
-    for (const [id, until] of this.#admitted) if (until < now) this.#admitted.delete(id);
+    for (const [id, { until }] of this.#admitted) if (until < now) this.#admitted.delete(id);
     return this.#admitted.size;
   }
 
@@ -368,7 +355,10 @@ export class CcxtExchange implements Exchange {
   ): Promise<Answer> => {
     const { client, dialect, budget } = this.#parts;
     const cost = { weight: dialect.weights[kind], orders: 0 };
-    if (budget.isBlocked || !(await budget.take(cost, "read", READ_WAIT_MS))) {
+    if (
+      budget.isBlocked ||
+      !(await budget.take(cost, kind === "findOrder" ? "query" : "read", READ_WAIT_MS))
+    ) {
       throw new QuantmeshError("RATE_LIMITED", `${this.name}: no room in the request limits for ${kind}`);
     }
     try {

@@ -2,6 +2,7 @@
 import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import { parseMoney, priceTicks, quantityLots } from "../../domain/amounts.ts";
 import { DECIMAL_PLACES, divideDown, formatDecimal, parseDecimal } from "../../domain/decimal.ts";
+import type { TextCandle } from "../../domain/candle.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../domain/ids.ts";
@@ -127,31 +128,33 @@ export function toPrice(
   };
 }
 
-/** Prices in ticks; the volume is base, as text. */
-export interface PriceCandle {
-  readonly openTime: Instant;
-  readonly open: PriceTicks;
-  readonly high: PriceTicks;
-  readonly low: PriceTicks;
-  readonly close: PriceTicks;
-  readonly volume: string;
+/** Candles, ascending and each once; one without a price, as some exchanges show where nobody traded, is none. */
+export function toTextCandles(answer: unknown): readonly TextCandle[] {
+  if (!Array.isArray(answer)) throw senseless("candles are no list");
+  const candles = new Map<number, TextCandle>();
+  for (const row of answer as readonly unknown[]) {
+    if (!Array.isArray(row)) throw senseless("a candle is no list");
+    const [openTime, ...values] = row as readonly unknown[];
+    if (typeof openTime !== "number" || !Number.isSafeInteger(openTime))
+      throw senseless("a candle has no time");
+    if (values.slice(0, 4).some((value) => value === undefined || value === null || Number(value) === 0))
+      continue;
+    const [open = "", high = "", low = "", close = "", volume = ""] = values.slice(0, 5).map(exactText);
+    const [top, bottom] = [parseDecimal(high), parseDecimal(low)];
+    const isWithin = (price: string): boolean => parseDecimal(price) <= top && parseDecimal(price) >= bottom;
+    if (bottom <= 0n || ![open, close, low].every(isWithin))
+      throw senseless("a candle has impossible prices");
+    candles.set(openTime, { openTime: instant(openTime), open, high, low, close, volume });
+  }
+  return [...candles.values()].sort((a, b) => a.openTime - b.openTime);
 }
 
-export function toCandles(instrument: Instrument, answer: unknown): readonly PriceCandle[] {
-  if (!Array.isArray(answer)) throw senseless("candles are no list");
-  return answer.map((row: unknown) => {
-    if (!Array.isArray(row) || typeof row[0] !== "number") throw senseless("a candle has no time");
-    const [openTime, open, high, low, close, volume] = row as readonly unknown[];
-    const price = (value: unknown): PriceTicks => toNearestPrice(instrument, String(value));
-    return {
-      openTime: instant(Number(openTime)),
-      open: price(open),
-      high: price(high),
-      low: price(low),
-      close: price(close),
-      volume: plain(String(volume)),
-    };
-  });
+function exactText(value: unknown): string {
+  try {
+    return formatDecimal(parseDecimal(plain(String(value ?? "0"))));
+  } catch {
+    throw senseless(`a candle has "${String(value)}" for a number`);
+  }
 }
 
 /** The id of an order in an answer; undefined where it has none, so that nothing is believed of it. */

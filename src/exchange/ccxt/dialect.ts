@@ -2,7 +2,7 @@
 import type { Instant } from "../../domain/ids.ts";
 import type { RejectReason } from "../exchange.ts";
 import type { UsedLimit } from "../limits/request-budget.ts";
-import type { WindowLimit } from "../limits/sliding-window.ts";
+import type { WindowLimit } from "../limits/budget-window.ts";
 import type { CcxtClient, CcxtParams, CcxtRecord } from "./ccxt-client.ts";
 
 /** The requests that the adapter sends, by what they cost of the exchange's weight. */
@@ -31,6 +31,8 @@ export type Verdict =
 export interface KeyRights {
   readonly canTrade: boolean;
   readonly canWithdraw: boolean;
+  /** True where it works from listed addresses only; undefined where the exchange does not tell. */
+  readonly isIpRestricted: boolean | undefined;
 }
 
 /** Sends one read of its kind within the limits; throws as the port's reads do. */
@@ -65,5 +67,7 @@ export interface Dialect {
   clientIdOfTrade(trade: CcxtRecord): string | undefined;
   /** Resolves once the stream of the account's own orders is open. */
   openOrderStream(client: CcxtClient): Promise<void>;
+  /** How many orders of one account may rest in `market`; undefined where it does not tell. */
+  mostOpenOrders(market: CcxtRecord): number | undefined;
   keyRights(client: CcxtClient): Promise<KeyRights | undefined>;
 }

@@ -8,8 +8,10 @@ import type { Metrics } from "../../domain/metrics.ts";
 import type { MarketHint } from "../exchange.ts";
 import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
+import type { SharedLimits } from "../limits/choose-windows.ts";
+import { chooseWindows } from "../limits/choose-windows.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
-import type { WindowLimit } from "../limits/sliding-window.ts";
+import type { WindowLimit } from "../limits/budget-window.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import type { TradingLimits } from "./ccxt-exchange.ts";
@@ -45,8 +47,10 @@ export interface CcxtOptions {
   readonly limits?: TradingLimits & { readonly maxOrdersPerMinute: number | undefined };
   /** What the server allows, where it is not what the exchange documents. */
   readonly mostOf?: (limit: WindowLimit) => number | undefined;
-  /** How many instances use the exchange from one address without knowing of each other. */
-  readonly instances?: number;
+  /** How many instances use the key, at most. Without `shared`, each takes an equal part of every limit; 1 unless given. */
+  readonly instances?: number | undefined;
+  /** Counts the requests of all instances with the key together. */
+  readonly shared?: SharedLimits | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -94,12 +98,42 @@ export async function openCcxtPrices(options: CcxtOptions): Promise<PriceSource>
   return exchange;
 }
 
+/** An exchange that is looked at, and what its requests cost there. */
+export interface CcxtView {
+  readonly exchange: CcxtExchange;
+  /** The exchange's own, or what the config says instead. */
+  readonly allowed: readonly WindowLimit[];
+  readonly weights: Dialect["weights"];
+  /** How many orders of one account may rest in a symbol; undefined where the exchange does not tell. */
+  mostOpenOrders(symbol: string): number | undefined;
+}
+
+/**
+ * Opens the exchange for looking only: no stream is opened, and neither the exchange nor the key is judged. Its lists
+ * can be read with keys. Throws EXCHANGE_UNAVAILABLE where nobody answers.
+ */
+export async function openCcxtView(options: CcxtOptions, keys: Keys | undefined): Promise<CcxtView> {
+  const dialect = DIALECTS[options.exchange] ?? PLAIN;
+  const { exchange, client, allowed } = await build(options, dialect, keys);
+  return {
+    exchange,
+    allowed,
+    weights: dialect.weights,
+    mostOpenOrders: (symbol) => dialect.mostOpenOrders(client.markets?.[symbol] ?? {}),
+  };
+}
+
 async function build(
   options: CcxtOptions,
   dialect: Dialect,
   keys: Keys | undefined,
-): Promise<{ readonly exchange: CcxtExchange; readonly streams: CcxtStreams }> {
-  const { exchange: id, account, clock, log, metrics, urls, isSandbox = false, instances = 1 } = options;
+): Promise<{
+  readonly exchange: CcxtExchange;
+  readonly streams: CcxtStreams;
+  readonly client: CcxtClient;
+  readonly allowed: readonly WindowLimit[];
+}> {
+  const { exchange: id, account, clock, log, metrics, urls, isSandbox = false } = options;
   const { name = id } = options;
   const limits = options.limits ?? NO_LIMITS;
   const perMinute = limits.maxOrdersPerMinute;
@@ -125,7 +159,22 @@ async function build(
     ...limit,
     most: options.mostOf?.(limit) ?? limit.most,
   }));
-  const budget = new RequestBudget(clock, [...allowed, ...own], instances);
+  const budget = new RequestBudget(clock, (roomHasCome) =>
+    chooseWindows({
+      exchange: name,
+      key: keys?.apiKey,
+      allowed,
+      own,
+      instances: options.instances,
+      // Without a key nobody knows who else counts.
+      shared: keys && options.shared,
+      exchangeOffset: () => time.now() - clock.monotonic(),
+      roomHasCome,
+      clock,
+      log,
+      metrics,
+    }),
+  );
   limited.budget = budget;
   client.timeout = REQUEST_TIMEOUT_MS;
   streamClient.timeout = REQUEST_TIMEOUT_MS;
@@ -177,7 +226,7 @@ async function build(
     time,
     log,
   });
-  return { exchange, streams };
+  return { exchange, streams, client, allowed };
 }
 
 /** A key that can withdraw can lose all; one that cannot trade is of no use. */

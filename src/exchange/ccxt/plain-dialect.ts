@@ -30,6 +30,7 @@ export const PLAIN: Dialect = {
   tradesFrom: neverAsked,
   clientIdOfTrade: () => undefined,
   openOrderStream: neverAsked,
+  mostOpenOrders: () => undefined,
   keyRights: async () => undefined,
 };
 

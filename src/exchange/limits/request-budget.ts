@@ -1,13 +1,8 @@
-/** One account's share of an exchange's request limits: who is more urgent goes first, and nobody waits for ever. */
+/** What may still be sent of an exchange's request limits: who is more urgent goes first, and nobody waits for ever. */
 import type { Clock } from "../../domain/clock.ts";
-import type { WindowLimit } from "./sliding-window.ts";
-import { SlidingWindow } from "./sliding-window.ts";
-
-/** Cancels and exits may use all of a limit; entries and reads leave the rest to them. */
-export type Urgency = "cancel" | "exit" | "entry" | "read";
-
-const CEILINGS: Readonly<Record<Urgency, number>> = { cancel: 1, exit: 1, entry: 0.8, read: 0.7 };
-const ORDER: readonly Urgency[] = ["cancel", "exit", "entry", "read"];
+import type { BudgetWindow, WindowLimit } from "./budget-window.ts";
+import type { Urgency } from "./urgency.ts";
+import { URGENCIES } from "./urgency.ts";
 
 export interface Cost {
   readonly weight: number;
@@ -29,33 +24,30 @@ interface Waiter {
 
 export class RequestBudget {
   readonly #clock: Clock;
-  readonly #share: number;
-  readonly #windows: readonly (WindowLimit & { readonly window: SlidingWindow })[];
+  readonly #windows: readonly BudgetWindow[];
   #blockedUntil = Number.NEGATIVE_INFINITY;
   #waiting: Waiter[] = [];
   #cancelTimer: (() => void) | undefined;
 
-  /** `share`: how many instances use the same limits without knowing of each other; each takes an equal part. */
-  constructor(clock: Clock, limits: readonly WindowLimit[], share: number) {
+  /** `windowsFor`: the limits, given what they call when room has come. */
+  constructor(clock: Clock, windowsFor: (roomHasCome: () => void) => readonly BudgetWindow[]) {
     this.#clock = clock;
-    this.#share = share;
-    this.#windows = limits.map((limit) => ({ ...limit, window: new SlidingWindow(limit, share) }));
+    this.#windows = windowsFor(() => this.#serve());
   }
 
   /** Spends `cost` if there is room now. */
   tryTake(cost: Cost, urgency: Urgency): boolean {
-    if (!this.#hasRoom(cost, urgency)) return false;
     const now = this.#clock.monotonic();
-    for (const { counts, window } of this.#windows) window.spend(cost[counts], now);
-    return true;
+    if (now < this.#blockedUntil) return false;
+    const hasRoom = this.#windows.every((one) => one.hasRoom(cost[one.limit.counts], urgency, now));
+    if (hasRoom) for (const one of this.#windows) one.spend(cost[one.limit.counts], urgency, now);
+    return hasRoom;
   }
 
   /** Spends `cost` as soon as there is room and nobody more urgent waits; false after `limitMs`, or when aborted. */
   async take(cost: Cost, urgency: Urgency, limitMs: number, signal?: AbortSignal): Promise<boolean> {
     if (signal?.aborted) return false;
-    const rank = ORDER.indexOf(urgency);
-    const mustQueue = this.#waiting.some((waiter) => ORDER.indexOf(waiter.urgency) <= rank);
-    if (!mustQueue && this.tryTake(cost, urgency)) return true;
+    if (this.#waiting.length === 0 && this.tryTake(cost, urgency)) return true;
     return new Promise<boolean>((resolve) => {
       const give = (): void => finish(false);
       const finish = (granted: boolean): void => {
@@ -68,7 +60,8 @@ export class RequestBudget {
       const cancelLimit = this.#clock.after(limitMs, give);
       signal?.addEventListener("abort", give);
       this.#waiting.push(waiter);
-      this.#waiting.sort((a, b) => ORDER.indexOf(a.urgency) - ORDER.indexOf(b.urgency));
+      this.#waiting.sort((a, b) => URGENCIES.indexOf(a.urgency) - URGENCIES.indexOf(b.urgency));
+      this.#serve();
       this.#schedule();
     });
   }
@@ -82,11 +75,18 @@ export class RequestBudget {
     return this.#clock.monotonic() < this.#blockedUntil;
   }
 
-  /** The exchange says how much of a limit is used, by whomever; of a share of it that says nothing. */
+  /** For how long a place that is taken now is good, ms; a request that is sent later needs another one. */
+  placeLastsMs(): number {
+    const now = this.#clock.monotonic();
+    return Math.min(...this.#windows.map((one) => one.lastsMs(now)));
+  }
+
+  /** The exchange says how much of a limit is used. */
   noteUsed({ counts, perMs, used }: UsedLimit): void {
-    if (this.#share > 1) return;
-    const found = this.#windows.find((each) => each.counts === counts && each.perMs === perMs);
-    found?.window.raiseTo(used, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    for (const one of this.#windows) {
+      if (one.limit.counts === counts && one.limit.perMs === perMs) one.noteUsed(used, now);
+    }
   }
 
   /** Ends all waits. */
@@ -96,25 +96,36 @@ export class RequestBudget {
     for (const { finish } of this.#waiting) finish(false);
   }
 
-  #hasRoom(cost: Cost, urgency: Urgency): boolean {
-    const now = this.#clock.monotonic();
-    if (now < this.#blockedUntil) return false;
-    const ceiling = CEILINGS[urgency];
-    return this.#windows.every(({ counts, window }) => window.hasRoom(cost[counts], ceiling, now));
+  /**
+   * In the order of urgency. Whoever is less urgent does not overtake whoever is more, but for those who want nothing of
+   * the limit that the other one waits for.
+   */
+  #serve(): void {
+    const awaited = new Set<BudgetWindow>();
+    for (const waiter of [...this.#waiting]) {
+      const { cost, urgency } = waiter;
+      const wanted = this.#windows.filter(({ limit }) => cost[limit.counts] > 0);
+      if (!wanted.some((one) => awaited.has(one)) && this.tryTake(cost, urgency)) {
+        waiter.finish(true);
+        continue;
+      }
+      const now = this.#clock.monotonic();
+      for (const one of wanted) {
+        if (one.hasRoom(cost[one.limit.counts], urgency, now)) continue;
+        if (!awaited.has(one)) one.ask(cost[one.limit.counts], urgency, now);
+        awaited.add(one);
+      }
+    }
   }
 
   #schedule(): void {
     if (this.#cancelTimer || this.#waiting.length === 0) return;
     const now = this.#clock.monotonic();
-    const soonest = Math.min(...this.#windows.map(({ window }) => window.nextRoomIn(now)));
+    const soonest = Math.min(...this.#windows.map((one) => one.nextRoomIn(now)));
     const delay = Math.max(1, this.#blockedUntil > now ? this.#blockedUntil - now : soonest);
     this.#cancelTimer = this.#clock.after(delay, () => {
       this.#cancelTimer = undefined;
-      for (const { cost, urgency, finish } of [...this.#waiting]) {
-        // Whoever is less urgent does not overtake whoever is more.
-        if (!this.tryTake(cost, urgency)) break;
-        finish(true);
-      }
+      this.#serve();
       this.#schedule();
     });
   }

@@ -193,6 +193,14 @@ const SHAPES: Shapes = {
     },
     key: ["name"],
   },
+  balances: {
+    columns: { exchange: "text", account: "text", asset: "text", usable: "amount", version: "integer" },
+    key: ["exchange", "account", "asset"],
+  },
+  reservations: {
+    columns: { exchange: "text", account: "text", asset: "text", bot_code: "text", amount: "amount" },
+    key: ["exchange", "account", "asset", "bot_code"],
+  },
 };
 
 /** Every table, after those that it refers to. */

@@ -10,6 +10,7 @@ import { initial } from "./0001-initial.ts";
 import { dailyTotals } from "./0002-daily-totals.ts";
 import { deliveredFills } from "./0003-delivered-fills.ts";
 import { locks } from "./0004-locks.ts";
+import { balances } from "./0005-balances.ts";
 import type { SchemaChange } from "./schema-change.ts";
 import { createTable } from "./schema-change.ts";
 
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly {
   { name: "0002-daily-totals", create: dailyTotals },
   { name: "0003-delivered-fills", create: deliveredFills },
   { name: "0004-locks", create: locks },
+  { name: "0005-balances", create: balances },
 ];
 
 /** The version of the schema that this code works with. */
@@ -36,7 +38,7 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
  * number, refuses to work with half of the rows and without keys.
  */
 export const UNFINISHED_COPY = "9999-unfinished-copy";
-const UNFINISHED_COPY_VERSION = Number.parseInt(UNFINISHED_COPY, 10);
+export const UNFINISHED_COPY_VERSION = Number.parseInt(UNFINISHED_COPY, 10);
 
 type WithHistory = {
   readonly [HISTORY_TABLE]: { readonly name: string; readonly timestamp: string };

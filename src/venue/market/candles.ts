@@ -24,10 +24,61 @@ export interface Candles {
  * Throws DATA_INVALID with the file and the line where something is wrong with it.
  */
 export async function loadCandles(file: string, tickSize: Money): Promise<Candles> {
-  return parseCandles(await readBytes(file), file, tickSize);
+  return parseCandles(await readCandleBytes(file), file, tickSize);
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
+/** The candles from `from` up to, not including, `to`; the same memory. */
+export function sliceCandles(candles: Candles, from: number, to: number): Candles {
+  const [first, end] = [indexFrom(candles.timestamp, from), indexFrom(candles.timestamp, to)];
+  const { timestamp, open, high, low, close } = candles;
+  return {
+    length: end - first,
+    intervalMs: candles.intervalMs,
+    timestamp: timestamp.subarray(first, end),
+    open: open.subarray(first, end),
+    high: high.subarray(first, end),
+    low: low.subarray(first, end),
+    close: close.subarray(first, end),
+  };
+}
+
+/** Pieces of one series, one after the other; at least one. */
+export function joinCandles(pieces: readonly Candles[]): Candles {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const column = (of: (piece: Candles) => Float64Array): Float64Array => {
+    const joined = new Float64Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      joined.set(of(piece), at);
+      at += piece.length;
+    }
+    return joined;
+  };
+  return {
+    length,
+    intervalMs: pieces[0]?.intervalMs ?? 0,
+    timestamp: column(({ timestamp }) => timestamp),
+    open: column(({ open }) => open),
+    high: column(({ high }) => high),
+    low: column(({ low }) => low),
+    close: column(({ close }) => close),
+  };
+}
+
+/** The index of the first time that is not before `at`, or the length. */
+export function indexFrom(times: Float64Array, at: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] as number) < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The text of a candle file, unpacked. Throws DATA_INVALID. */
+export async function readCandleBytes(file: string): Promise<Uint8Array> {
   try {
     const bytes = await readFile(file);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;

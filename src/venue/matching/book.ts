@@ -148,6 +148,12 @@ export class BookSide<Owner> {
     return levels;
   }
 
+  /** All that rests at `price`. */
+  quantityAt(price: number): number {
+    const level = this.#levelOf.get(price);
+    return level === undefined ? 0 : (this.#quantity[level] as number);
+  }
+
   /** The oldest order of the level behind this one; level 0 has none. */
   #oldestBehind(level: number): Slot {
     return this.#oldest[this.#worse[level * TALLEST] as number] as Slot;

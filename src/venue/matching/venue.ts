@@ -139,6 +139,11 @@ export class Venue {
     return this.#market(symbol).book.side(isBuy).levels(most);
   }
 
+  /** All that rests at one price of one side. */
+  quantityAt(symbol: string, isBuy: boolean, price: PriceTicks): QuantityLots {
+    return this.#market(symbol).book.side(isBuy).quantityAt(price) as QuantityLots;
+  }
+
   /** Everything that a venue of the same options needs to go on as this one. */
   state(): VenueState {
     return {

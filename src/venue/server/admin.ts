@@ -53,6 +53,7 @@ export function createAdmin(options: AdminOptions): FastifyInstance {
     maintenance: gateway.isClosedForMaintenance,
     marketsPaused: driver.isPaused,
     connections: streams.size,
+    slowClientsCutOff: streams.cutOff,
     ...gateway.counts(),
     faults: faults.counts(),
     symbols: Object.fromEntries(

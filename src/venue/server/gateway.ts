@@ -1,13 +1,14 @@
 /** What happens to a request between the socket and the matcher: limits, faults, keys, and the wait for the disk. */
 import type { Instant } from "../../domain/ids.ts";
 import type { Log } from "../../domain/log.ts";
-import { ApiError, duplicateOrder, internalError } from "./api-error.ts";
+import { ApiError, duplicateOrder, internalError, unknownOrder } from "./api-error.ts";
 import type { Faults, RequestFault, Struck } from "./faults.ts";
 import type { CommandLog } from "./group-commit.ts";
 import type { KeyTable, Signed } from "./key-table.ts";
 import type { Params } from "./params.ts";
 import { NO_PARAMS, parseParams } from "./params.ts";
 import type { PastAnswers } from "./past-answers.ts";
+import type { ReplayGuard } from "./replay-guard.ts";
 import type { AccountReads, Floor, Route } from "./route.ts";
 
 /** A request as it came. */
@@ -26,10 +27,11 @@ export type Headers = readonly string[];
 
 /** Where the answer goes; exactly one of the methods is called, once. */
 export interface Outlet {
-  answer(status: number, body: Buffer, headers: Headers): void;
+  /** Returns what sends the answer; until then it may have to wait. */
+  prepare(status: number, body: string, headers: Headers): () => void;
   html(status: number): void;
   /** Begins the answer and resets the connection in the middle of it. */
-  breakOff(body: Buffer): void;
+  breakOff(body: string): void;
   /** Ends the connection without an answer. */
   vanish(): void;
 }
@@ -42,14 +44,14 @@ export interface GatewayOptions {
   readonly commands: CommandLog;
   readonly now: () => Instant;
   readonly past: PastAnswers;
-  readonly refuseReplays: boolean;
+  /** Undefined where a request may be sent again. */
+  readonly replays: ReplayGuard | undefined;
   readonly log: Log;
 }
 
 interface Reply {
   readonly status: number;
-  /** Bytes, not text: what waits for the disk is not to be copied by the garbage collector. */
-  readonly body: Buffer;
+  readonly body: string;
   readonly headers: Headers;
 }
 
@@ -61,7 +63,6 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #refusals = new Map<string, number>();
-  readonly #seen = new Map<string, number>();
   #requests = 0;
 
   constructor(options: GatewayOptions) {
@@ -87,7 +88,7 @@ export class Gateway {
       case "lost_request":
         return outlet.vanish();
       case "error_before":
-        return outlet.answer(fault.status, Buffer.from(internalError().body), NO_HEADERS);
+        return outlet.prepare(fault.status, internalError().body, NO_HEADERS)();
       case "rate_limited":
         return this.#send(outlet, replyOf(new ApiError(429, -1003, "Too many requests queued.", RETRY_SOON)));
       case "delayed_request":
@@ -122,17 +123,16 @@ export class Gateway {
   #spoilAnswer(outlet: Outlet, fault: Struck<RequestFault>, reply: Reply): void {
     this.#options.commands.whenDurable(() => {
       if (fault.kind === "lost_answer") outlet.vanish();
-      else if (fault.kind === "error_after")
-        outlet.answer(fault.status, Buffer.from(internalError().body), NO_HEADERS);
+      else if (fault.kind === "error_after") outlet.prepare(fault.status, internalError().body, NO_HEADERS)();
       else if (fault.kind === "reset_in_body") outlet.breakOff(reply.body);
       else if (fault.kind === "html_body") outlet.html(fault.status);
-      else setTimeout(() => outlet.answer(reply.status, reply.body, reply.headers), fault.delayMs);
+      else setTimeout(outlet.prepare(reply.status, reply.body, reply.headers), fault.delayMs);
     });
   }
 
   /** Nobody hears of anything that a crash could undo. */
   #send(outlet: Outlet, { status, body, headers }: Reply): void {
-    this.#options.commands.whenDurable(() => outlet.answer(status, body, headers));
+    this.#options.commands.whenDurable(outlet.prepare(status, body, headers));
   }
 
   #reply(call: Call, reads?: AccountReads, checked?: Signed): Reply {
@@ -147,16 +147,16 @@ export class Gateway {
       const weight = typeof route.weight === "number" ? route.weight : route.weight(params);
       const used = floor.limits.take(call.ip, weight, now);
       headers = weightHeaders(used);
-      const question = { params, now, reads: reads ?? floor.world.reads };
+      const seen = reads ?? floor.world.reads;
       if (route.access === "public")
-        return { status: 200, body: Buffer.from(route.answer(question)), headers };
+        return { status: 200, body: route.answer({ params, now, reads: seen }), headers };
       const signed = checked ?? this.#signed(route, call, params);
       if (signed === undefined) return NOT_FOUND;
       if (route.countsOrders === true) {
         const counts = floor.limits.takeOrder(signed.key.account, now);
         headers = orderHeaders(used, counts);
       }
-      return { status: 200, body: Buffer.from(route.answer({ ...question, signed })), headers };
+      return { status: 200, body: route.answer({ params, now, reads: seen, signed }), headers };
     } catch (error) {
       return this.#refused(error, headers);
     }
@@ -164,22 +164,14 @@ export class Gateway {
 
   #signed(route: Route, call: Call, params: Params): Signed | undefined {
     if (route.access === "public") return undefined;
-    const { keys, now, refuseReplays } = this.#options;
-    const signed = keys.check(call.apiKey, params, payloadOf(call), route.access, call.ip, now());
-    if (refuseReplays && route.access === "trade") this.#refuseReplay(params.get("signature") ?? "", signed);
-    return signed;
-  }
-
-  /** A signature may be used once; those whose time is over are refused for that. */
-  #refuseReplay(signature: string, { validUntil }: Signed): void {
-    const lowerCase = signature.toLowerCase();
-    if (this.#seen.has(lowerCase)) throw duplicateOrder();
-    this.#seen.set(lowerCase, validUntil);
-    const now = this.#options.now();
-    for (const [old, until] of this.#seen) {
-      if (until >= now) break;
-      this.#seen.delete(old);
-    }
+    const { keys, now: clock, replays } = this.#options;
+    const now = clock();
+    const signed = keys.check(call.apiKey, params, payloadOf(call), route.access, call.ip, now);
+    if (!replays || route.access !== "trade") return signed;
+    const { timestamp, validUntil } = signed;
+    if (replays.use(params.get("signature") ?? "", timestamp, validUntil, now)) return signed;
+    // As if the first one's order were still open, or already cancelled.
+    throw route.method === "DELETE" ? unknownOrder() : duplicateOrder();
   }
 
   #refused(error: unknown, headers: Headers = NO_HEADERS): Reply {
@@ -197,13 +189,13 @@ const SERVER_BUSY = "Server is currently overloaded with other requests. Please 
 const RETRY_SOON = { "Retry-After": "1" };
 const NOT_FOUND: Reply = {
   status: 404,
-  body: Buffer.from('{"code":-1000,"msg":"Not found."}'),
+  body: '{"code":-1000,"msg":"Not found."}',
   headers: NO_HEADERS,
 };
 
 function replyOf(error: ApiError, headers: Headers = NO_HEADERS): Reply {
   const more = Object.entries(error.headers).flat();
-  return { status: error.status, body: Buffer.from(error.body), headers: [...headers, ...more] };
+  return { status: error.status, body: error.body, headers: [...headers, ...more] };
 }
 
 /** Those of the query come first: they win over the body's. */

@@ -1,27 +1,31 @@
-/** The REST side: fastify for every route, and a short way past it for the busiest one. */
+/** The REST side: fastify for every route, a way past it for the busiest one, and past node:http for plain requests. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { FastifyInstance } from "fastify";
 import fastify from "fastify";
 import { tooLarge } from "./api-error.ts";
 import type { Call, Gateway, Headers, Outlet } from "./gateway.ts";
+import { HTML, JSON_TYPE, KEPT_ALIVE_MS, MOST_BODY_BYTES, ORDER_PATH, addressOf } from "./http-terms.ts";
 import type { Route } from "./route.ts";
-
-const MOST_BODY_BYTES = 16_384;
-const ORDER_PATH = "/api/v3/order";
+import { takeShortWay } from "./short-way.ts";
 
 /** An app whose server answers the venue's routes; it does not listen yet. */
 export function createHttpServer(gateway: Gateway, routes: readonly Route[]): FastifyInstance {
+  let endShortWay = (): void => undefined;
   const app = fastify({
     bodyLimit: MOST_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: false },
-    serverFactory: (handler): Server =>
-      createServer(SOCKETS, (request, response) => {
+    serverFactory: (handler): Server => {
+      const server = createServer(SOCKETS, (request, response) => {
         if (isOrder(request.url)) readOrder(gateway, request, response);
         else handler(request, response);
-      }),
+      });
+      endShortWay = takeShortWay(server, gateway);
+      return server;
+    },
   });
+  app.addHook("preClose", async () => endShortWay());
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_, body, done) => done(null, body));
   for (const { method, path } of routes) {
@@ -55,10 +59,7 @@ export function createHttpServer(gateway: Gateway, routes: readonly Route[]): Fa
   return app;
 }
 
-/** Idle connections live long: a request that meets their end has an unknown outcome. */
-const SOCKETS = { keepAlive: true, noDelay: true, keepAliveTimeout: 75_000 };
-
-const JSON_TYPE = "application/json;charset=UTF-8";
+const SOCKETS = { keepAlive: true, noDelay: true, keepAliveTimeout: KEPT_ALIVE_MS };
 
 function isOrder(url: string | undefined): boolean {
   if (url?.startsWith(ORDER_PATH) !== true) return false;
@@ -77,7 +78,7 @@ function readOrder(gateway: Gateway, request: IncomingMessage, response: ServerR
   request.on("end", () => {
     if (size > MOST_BODY_BYTES) {
       const { status, body } = tooLarge();
-      return outlet.answer(status, Buffer.from(body), []);
+      return outlet.prepare(status, body, [])();
     }
     const [only] = chunks;
     const body = chunks.length === 1 && only ? only : Buffer.concat(chunks);
@@ -94,12 +95,10 @@ function callOf(request: IncomingMessage, body: string): Call {
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? "" : url.slice(mark + 1),
     body,
-    ip: (socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+    ip: addressOf(socket),
     apiKey: typeof apiKey === "string" ? apiKey : undefined,
   };
 }
-
-const HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 
 class HttpOutlet implements Outlet {
   readonly #response: ServerResponse;
@@ -108,16 +107,14 @@ class HttpOutlet implements Outlet {
     this.#response = response;
   }
 
-  answer(status: number, body: Buffer, headers: Headers): void {
-    if (this.#response.destroyed) return;
-    this.#response.writeHead(status, [
-      "Content-Type",
-      JSON_TYPE,
-      "Content-Length",
-      String(body.length),
-      ...headers,
-    ]);
-    this.#response.end(body);
+  prepare(status: number, body: string, headers: Headers): () => void {
+    const bytes = Buffer.from(body);
+    return () => {
+      if (this.#response.destroyed) return;
+      const first = ["Content-Type", JSON_TYPE, "Content-Length", String(bytes.length)];
+      this.#response.writeHead(status, [...first, ...headers]);
+      this.#response.end(bytes);
+    };
   }
 
   html(status: number): void {
@@ -125,12 +122,10 @@ class HttpOutlet implements Outlet {
     this.#response.end(HTML);
   }
 
-  breakOff(body: Buffer): void {
-    this.#response.writeHead(200, {
-      "Content-Type": JSON_TYPE,
-      "Content-Length": body.length,
-    });
-    const half = body.subarray(0, Math.max(1, body.length >> 1));
+  breakOff(body: string): void {
+    const bytes = Buffer.from(body);
+    this.#response.writeHead(200, { "Content-Type": JSON_TYPE, "Content-Length": bytes.length });
+    const half = bytes.subarray(0, Math.max(1, bytes.length >> 1));
     this.#response.write(half, () => this.#response.socket?.resetAndDestroy());
   }
 

@@ -2,6 +2,7 @@
 import type { KeyObject } from "node:crypto";
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import type { Instant } from "../../domain/ids.ts";
+import { AddressList } from "./address-list.ts";
 import { aheadOfTime, badKey, badKeyFormat, badSignature, illegalCharacters } from "./api-error.ts";
 import { mandatory, outsideWindow, windowTooLong } from "./api-error.ts";
 import type { ApiKeyOptions, Permission } from "./options.ts";
@@ -18,7 +19,7 @@ export interface ApiKey {
   readonly key: string;
   readonly account: string;
   readonly permissions: ReadonlySet<Permission>;
-  readonly allowedIps: ReadonlySet<string> | undefined;
+  readonly allowedIps: AddressList | undefined;
   /** Prints nothing of itself. */
   readonly secret: KeyObject;
 }
@@ -26,6 +27,7 @@ export interface ApiKey {
 /** A request whose sender is known. */
 export interface Signed {
   readonly key: ApiKey;
+  readonly timestamp: number;
   /** The matcher must have it by then. */
   readonly validUntil: Instant;
 }
@@ -39,7 +41,7 @@ export class KeyTable {
         key,
         account,
         permissions: new Set(permissions),
-        allowedIps: allowedIps && new Set(allowedIps),
+        allowedIps: allowedIps && new AddressList(allowedIps),
         secret: createSecretKey(Buffer.from(secret)),
       });
     }
@@ -71,7 +73,7 @@ export class KeyTable {
     if (!isSigned(payload, signature, found.secret)) throw badSignature();
     if (timestamp >= now + MOST_AHEAD_MS) throw aheadOfTime();
     if (now - timestamp > windowMs) throw outsideWindow();
-    return { key: found, validUntil: (timestamp + windowMs) as Instant };
+    return { key: found, timestamp, validUntil: (timestamp + windowMs) as Instant };
   }
 }
 

@@ -25,17 +25,8 @@ export const INTERVALS: Readonly<Record<string, number>> = {
   "1d": DAY_MS,
 };
 
-export interface Kline {
-  readonly openTime: number;
+export interface Kline extends MinuteCandle {
   readonly closeTime: number;
-  readonly open: PriceTicks;
-  readonly high: PriceTicks;
-  readonly low: PriceTicks;
-  readonly close: PriceTicks;
-  readonly lots: QuantityLots;
-  readonly value: Money;
-  readonly trades: number;
-  readonly takenLots: QuantityLots;
 }
 
 /** The klines that begin from `from` to `to`, oldest first; an interval in which nothing happened stands at the last price. */
@@ -104,7 +95,8 @@ function join(kline: Kline, candle: MinuteCandle): Kline {
   };
 }
 
-function startOf(time: number, intervalMs: number): number {
+/** When the interval that `time` lies in begins. */
+export function startOf(time: number, intervalMs: number): number {
   return time - (time % intervalMs);
 }
 

@@ -5,6 +5,7 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import type { Instrument } from "../../domain/instrument.ts";
 import type { Filters } from "../matching/filters.ts";
 import { filterFailure, illegalCharacters, tooPrecise } from "./api-error.ts";
+import type { KlineHistory } from "./kline-history.ts";
 import type { VenueSymbol } from "./options.ts";
 
 export const DECIMALS = 8;
@@ -21,13 +22,14 @@ export interface Listing {
   readonly symbol: string;
   readonly instrument: Instrument;
   readonly filters: Required<Filters>;
+  readonly history: KlineHistory | undefined;
   /** The tick and the lot in units of 1e-8. */
   readonly tick: number;
   readonly lot: number;
 }
 
 /** Throws CONFIG_INVALID where the symbol does not fit into eight decimals. */
-export function listingOf({ instrument, filters }: VenueSymbol): Listing {
+export function listingOf({ instrument, filters, history }: VenueSymbol): Listing {
   const { symbol, base, quote, tickSize, lotSize, notionalUnit } = instrument;
   for (const size of [tickSize, lotSize, notionalUnit]) {
     if (size % STEP === 0n) continue;
@@ -38,7 +40,7 @@ export function listingOf({ instrument, filters }: VenueSymbol): Listing {
   }
   const id = `${base}${quote}`.toUpperCase();
   const [tick, lot] = [Number(tickSize / STEP), Number(lotSize / STEP)];
-  return { id, stream: id.toLowerCase(), symbol, instrument, filters, tick, lot };
+  return { id, stream: id.toLowerCase(), symbol, instrument, filters, history, tick, lot };
 }
 
 export function priceText({ tick }: Listing, price: PriceTicks): string {
@@ -86,6 +88,11 @@ export function readQuantity(listing: Listing, text: string, name = "quantity"):
 
 /** How many times `size`, in units of 1e-8, the text is; undefined unless a whole number above 0 that is safe. */
 function readCount(name: string, text: string, size: number): number | undefined {
+  const plain = plainUnits(text);
+  if (plain !== undefined) {
+    const count = plain / size;
+    return Number.isSafeInteger(count) && count > 0 ? count : undefined;
+  }
   const match = /^(\d{1,20})(?:\.(\d{1,20}))?$/.exec(text);
   if (!match) throw illegalCharacters(name, DECIMAL_RANGE);
   const fraction = match[2] ?? "";
@@ -95,6 +102,29 @@ function readCount(name: string, text: string, size: number): number | undefined
   const count = Number.isSafeInteger(units) ? units / size : quotient(BigInt(digits), BigInt(size));
   return Number.isSafeInteger(count) && count > 0 ? count : undefined;
 }
+
+/** Units of 1e-8 of a number of few digits, as most are; undefined for any other text. */
+function plainUnits(text: string): number | undefined {
+  if (text.length > MOST_PLAIN_CHARACTERS) return undefined;
+  let units = 0;
+  let point = -1;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - DIGIT_ZERO;
+    if (digit >= 0 && digit <= 9) units = units * 10 + digit;
+    else if (digit === POINT - DIGIT_ZERO && point < 0 && at > 0) point = at;
+    else return undefined;
+  }
+  const decimals = point < 0 ? 0 : text.length - point - 1;
+  if (decimals > DECIMALS || point === text.length - 1 || text.length === 0) return undefined;
+  const inUnits = units * (POWERS_OF_TEN[DECIMALS - decimals] ?? 0);
+  return Number.isSafeInteger(inUnits) ? inUnits : undefined;
+}
+
+/** So many digits are a safe integer. */
+const MOST_PLAIN_CHARACTERS = 15;
+const DIGIT_ZERO = 48;
+const POINT = 46;
+const POWERS_OF_TEN = Array.from({ length: DECIMALS + 1 }, (_, power) => 10 ** power);
 
 function quotient(units: bigint, size: bigint): number {
   return units % size === 0n ? Number(units / size) : Number.NaN;

@@ -2,7 +2,8 @@
 import { notional } from "../../domain/instrument.ts";
 import { badInterval, badSymbol } from "./api-error.ts";
 import { bookView } from "./book-view.ts";
-import { INTERVALS, klineText, klinesOf } from "./klines.ts";
+import { INTERVALS, klineText, klinesOf, startOf } from "./klines.ts";
+import { pastKlineTexts } from "./kline-history.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
 import type { TapeTrade } from "./market-data.ts";
@@ -12,9 +13,7 @@ import type { Params } from "./params.ts";
 import { limitOf, optional, optionalInteger, required, symbolList } from "./params.ts";
 import type { Floor, PublicRoute } from "./route.ts";
 import { listingIn } from "./route.ts";
-import { averageText, bestPrices, dayTicker } from "./tickers.ts";
-
-const FIVE_MINUTES_MS = 300_000;
+import { averagePrice, bestPrices, dayTicker } from "./tickers.ts";
 
 export function marketRoutes(floor: Floor): readonly PublicRoute[] {
   const { listings, data, world } = floor;
@@ -59,6 +58,19 @@ export function marketRoutes(floor: Floor): readonly PublicRoute[] {
       const trades = data.of(listing.symbol).trades.slice(-limitOf(params, 500, 1_000));
       return `[${trades.map((trade) => publicTradeText(listing, trade)).join(",")}]`;
     }),
+    get("/api/v3/aggTrades", 4, ({ params }) => {
+      const listing = listingIn(listings, params);
+      const fromId = optionalInteger(params, "fromId");
+      const startTime = optionalInteger(params, "startTime");
+      const endTime = optionalInteger(params, "endTime") ?? Number.POSITIVE_INFINITY;
+      const limit = limitOf(params, 500, 1_000);
+      const trades = data
+        .of(listing.symbol)
+        .trades.filter(({ id, at }) => id >= (fromId ?? 0) && at >= (startTime ?? 0) && at <= endTime);
+      const hasBeginning = fromId !== undefined || startTime !== undefined;
+      const asked = hasBeginning ? trades.slice(0, limit) : trades.slice(-limit);
+      return `[${asked.map((trade) => aggregateText(listing, trade)).join(",")}]`;
+    }),
     get("/api/v3/klines", 2, ({ params, now }) => {
       const listing = listingIn(listings, params);
       const intervalMs = INTERVALS[required(params, "interval")];
@@ -67,16 +79,18 @@ export function marketRoutes(floor: Floor): readonly PublicRoute[] {
       const startTime = optionalInteger(params, "startTime");
       const to = Math.min(optionalInteger(params, "endTime") ?? now, now);
       const from = startTime ?? to - limit * intervalMs;
-      const klines = klinesOf(data.of(listing.symbol).candles, intervalMs, from, to);
-      const asked = startTime === undefined ? klines.slice(-limit) : klines.slice(0, limit);
-      return `[${asked.map((kline) => klineText(listing, kline)).join(",")}]`;
+      const { candles } = data.of(listing.symbol);
+      const [first] = candles;
+      const pastTo = first ? Math.min(to, startOf(first.openTime, intervalMs) - 1) : to;
+      const past = listing.history ? pastKlineTexts(listing.history, intervalMs, from, pastTo, limit) : [];
+      const klines = klinesOf(candles, intervalMs, from, to);
+      const own = startTime === undefined ? klines.slice(-limit) : klines.slice(0, limit);
+      const texts = [...past, ...own.map((kline) => klineText(listing, kline))];
+      return `[${(startTime === undefined ? texts.slice(-limit) : texts.slice(0, limit)).join(",")}]`;
     }),
     get("/api/v3/avgPrice", 2, ({ params, now }) => {
       const listing = listingIn(listings, params);
-      const whole = klinesOf(data.of(listing.symbol).candles, FIVE_MINUTES_MS, now - FIVE_MINUTES_MS, now).at(
-        -1,
-      );
-      return `{"mins":5,"price":"${averageText(listing, whole)}","closeTime":${now}}`;
+      return `{"mins":5,"price":"${averagePrice(floor, listing, now)}","closeTime":${now}}`;
     }),
     get("/api/v3/ticker/24hr", tickerWeight, ({ params, now }) =>
       forEach(params, (listing) => JSON.stringify({ symbol: listing.id, ...dayTicker(floor, listing, now) })),
@@ -115,6 +129,11 @@ function tickerWeight(params: Params): number {
   const count = (params.get("symbols") ?? "").split(",").length;
   if (!params.has("symbols") || count > 100) return 80;
   return count > 20 ? 40 : 2;
+}
+
+/** Each trade is an aggregate of its own. */
+function aggregateText(listing: Listing, { id, price, quantity, at, isBuyerMaker }: TapeTrade): string {
+  return `{"a":${id},"p":"${priceText(listing, price)}","q":"${quantityText(listing, quantity)}","f":${id},"l":${id},"T":${at},"m":${isBuyerMaker},"M":true}`;
 }
 
 function publicTradeText(listing: Listing, { id, price, quantity, at, isBuyerMaker }: TapeTrade): string {

@@ -11,7 +11,7 @@ import type { Happening } from "./venue-world.ts";
 interface Subscriber {
   readonly connection: StreamConnection;
   /** Whether messages are wrapped with the name of their stream. */
-  readonly isCombined: boolean;
+  isCombined: boolean;
 }
 
 /** One named stream that somebody listens to. */
@@ -44,7 +44,7 @@ export class MarketStreams {
 
   accept(socket: WebSocket, connection: StreamConnection, url: string): void {
     const { names, isCombined } = namesIn(url);
-    const subscriber = { connection, isCombined };
+    const subscriber: Subscriber = { connection, isCombined };
     const mine = new Map<string, Topic>();
     const subscribe = (name: string): boolean => {
       const topic = this.#topic(name);
@@ -62,7 +62,7 @@ export class MarketStreams {
     names.slice(0, MOST_STREAMS).forEach(subscribe);
     socket.on("close", () => [...mine.keys()].forEach(unsubscribe));
     socket.on("message", (data: Buffer) => {
-      connection.answer(answerTo(data.toString(), mine, subscribe, unsubscribe));
+      connection.answer(answerTo(data.toString(), subscriber, mine, subscribe, unsubscribe));
     });
   }
 
@@ -122,8 +122,8 @@ export class MarketStreams {
     for (const topic of this.#topics.values()) {
       const { says } = topic;
       if (says.kind === "live" || !(says.periodMs === TICK_MS || isSecond)) continue;
-      const message = says.message(now);
-      if (message !== undefined) this.#whenDurable(() => tell(topic, message));
+      const messages = says.messages(now);
+      if (messages.length > 0) this.#whenDurable(() => messages.forEach((message) => tell(topic, message)));
     }
   }
 }
@@ -133,9 +133,13 @@ function watchedBy(says: TopicKind): string | undefined {
   return (says.kind === "live" ? says.listing : says.watches?.listing)?.symbol;
 }
 
+/** The same bytes for everybody: with thousands of subscribers nothing else would be affordable. */
 function tell({ name, subscribers }: Topic, message: string): void {
-  const wrapped = `{"stream":"${name}","data":${message}}`;
-  for (const { connection, isCombined } of subscribers) connection.tell(isCombined ? wrapped : message);
+  let [plain, wrapped]: (Buffer | undefined)[] = [];
+  for (const { connection, isCombined } of subscribers) {
+    if (isCombined) connection.tell((wrapped ??= Buffer.from(`{"stream":"${name}","data":${message}}`)));
+    else connection.tell((plain ??= Buffer.from(message)));
+  }
 }
 
 /** `/ws/<name>/<name>` and `/stream?streams=<name>/<name>`; other parts of the path name a connection only. */
@@ -148,14 +152,27 @@ function namesIn(url: string): { readonly names: readonly string[]; readonly isC
 
 function answerTo(
   text: string,
+  subscriber: Subscriber,
   mine: ReadonlyMap<string, Topic>,
   subscribe: (name: string) => boolean,
   unsubscribe: (name: string) => void,
 ): string {
   const request = readRequest(text);
   if ("error" in request) return request.error;
-  const { id, method, names } = request;
+  const { id, method, params } = request;
   const done = `{"result":null,"id":${id}}`;
+  if (method === "SET_PROPERTY" || method === "GET_PROPERTY") {
+    const [property, isOn] = params;
+    if (property !== "combined") return errorText("Invalid request: unknown property", id);
+    if (method === "GET_PROPERTY") return `{"result":${subscriber.isCombined},"id":${id}}`;
+    if (typeof isOn !== "boolean") return errorText("Invalid request: combined must be true or false", id);
+    subscriber.isCombined = isOn;
+    return done;
+  }
+  const names = params.filter((name) => typeof name === "string");
+  if (names.length < params.length) {
+    return errorText("Invalid request: params must be a list of names", id);
+  }
   switch (method) {
     case "LIST_SUBSCRIPTIONS":
       return `{"result":${JSON.stringify([...mine.keys()])},"id":${id}}`;
@@ -178,7 +195,7 @@ interface StreamRequest {
   /** As JSON. */
   readonly id: string;
   readonly method: unknown;
-  readonly names: readonly string[];
+  readonly params: readonly unknown[];
 }
 
 function readRequest(text: string): StreamRequest | { readonly error: string } {
@@ -191,8 +208,6 @@ function readRequest(text: string): StreamRequest | { readonly error: string } {
   if (typeof value !== "object" || value === null) return { error: errorText("Invalid request", "null") };
   const { id, method, params = [] } = value as Readonly<Record<string, unknown>>;
   const idText = JSON.stringify(id ?? null);
-  if (!Array.isArray(params) || !params.every((name): name is string => typeof name === "string")) {
-    return { error: errorText("Invalid request: params must be a list of names", idText) };
-  }
-  return { id: idText, method, names: params };
+  if (!Array.isArray(params)) return { error: errorText("Invalid request: params must be a list", idText) };
+  return { id: idText, method, params };
 }

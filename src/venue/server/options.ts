@@ -6,6 +6,7 @@ import type { Candles } from "../market/candles.ts";
 import type { CrowdOptions } from "../market/crowd.ts";
 import type { FeeAsset, FillRule, SelfTradeMode } from "../matching/commands.ts";
 import type { Filters } from "../matching/filters.ts";
+import type { KlineHistory } from "./kline-history.ts";
 
 /** What moves the price of a symbol, besides the admin port. */
 export type PriceSource =
@@ -29,6 +30,8 @@ export interface VenueSymbol {
   /** Whether a price that only reaches a limit fills it. */
   readonly fill: FillRule;
   readonly source: PriceSource;
+  /** Klines of before; those of the venue's own time come after them. */
+  readonly history?: KlineHistory;
 }
 
 export type Permission = "read" | "trade" | "withdraw";
@@ -38,7 +41,7 @@ export interface ApiKeyOptions {
   readonly secret: string;
   readonly account: string;
   readonly permissions: readonly Permission[];
-  /** Addresses that may use it; any unless given. */
+  /** Addresses, or ranges like `10.0.0.0/8` and `fd00::/8`, that may use it; any unless given. */
   readonly allowedIps?: readonly string[];
 }
 
@@ -85,7 +88,7 @@ export interface VenueServerOptions {
   readonly snapshotEvery: number;
   /** Seed of the fault switches' dice. */
   readonly seed: number;
-  /** Refuses a second request with the signature of an earlier one; real Binance does not. */
+  /** Refuses a second order or cancel with the signature of an earlier one; real Binance does not. */
   readonly refuseReplays: boolean;
   readonly log: Log;
 }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { PriceTicks } from "../../domain/amounts.ts";
 import { priceTicks } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Side } from "../../domain/ids.ts";
 import type { OrderType } from "../../domain/order.ts";
@@ -83,15 +84,26 @@ interface Terms {
 
 function place(floor: Floor, { params, signed, now }: SignedQuestion): string {
   const listing = listingIn(floor.listings, params);
-  const { response, ...terms } = readTerms(floor, listing, params);
+  const { response, id, side, type, timeInForce, price, quantity } = readTerms(floor, listing, params);
   const { key, validUntil } = signed;
-  const { account } = key;
-  const line = { account, key: key.key, symbol: listing.symbol, ...terms, validUntil };
-  const happening = floor.world.place(line, now);
+  const happening = floor.world.place(
+    {
+      account: key.account,
+      key: key.key,
+      symbol: listing.symbol,
+      id,
+      side,
+      type,
+      price,
+      quantity,
+      timeInForce,
+      validUntil,
+    },
+    now,
+  );
   const { effects, command } = happening;
   if (effects.outcome !== "accepted" || effects.order === undefined) throw refusalOf(happening);
-  const order = floor.world.reads.findByExchangeId(account, listing.symbol, effects.order);
-  invariant(order !== undefined, `order ${effects.order} is not there`);
+  const order = lastViewOf(happening, effects.order);
   const fills = effects.fills.length === 0 ? NO_FILLS : fillsOf(happening, effects.order);
   return placedText(listing, order, fills, floor.notes, response, command.time);
 }
@@ -162,7 +174,17 @@ function responseOf(type: OrderType, params: Params): ResponseType {
 function clientIdOf(params: Params, name: string): ClientOrderId {
   const id = optional(params, name) ?? randomBytes(11).toString("hex");
   if (!/^[a-zA-Z0-9-_]{1,36}$/.test(id)) throw illegalCharacters(name, CLIENT_ID_RANGE);
-  return id as ClientOrderId;
+  // Copied: a part of the request's text would keep all of it in memory for as long as the order is remembered.
+  return Buffer.from(id, "latin1").toString("latin1") as ClientOrderId;
+}
+
+/** The order as it is after the command, which told of it. */
+function lastViewOf({ events }: Happening, order: string): OrderView {
+  for (let at = events.length - 1; at >= 0; at -= 1) {
+    const event = events[at];
+    if (event?.kind === "order" && event.order.exchangeOrderId === order) return event.order;
+  }
+  throw new QuantmeshError("INVARIANT", `nothing was told of order ${order}`);
 }
 
 function fillsOf({ events }: Happening, order: string): readonly Execution[] {

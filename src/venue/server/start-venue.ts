@@ -20,6 +20,7 @@ import { OrderNotes } from "./order-notes.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { PastAnswers } from "./past-answers.ts";
 import { RateLimits } from "./rate-limits.ts";
+import { ReplayGuard } from "./replay-guard.ts";
 import type { Floor } from "./route.ts";
 import { Streams } from "./streams.ts";
 import { VenueStore } from "./venue-store.ts";
@@ -93,8 +94,10 @@ export async function startVenue(options: VenueServerOptions): Promise<VenueServ
   const faults = new Faults(options.seed);
   const keys = new KeyTable(options.keys);
   const routes = [...orderRoutes(floor), ...accountRoutes(floor), ...marketRoutes(floor)];
-  const { refuseReplays } = options;
-  const gateway = new Gateway({ floor, routes, keys, faults, commands, now, past, refuseReplays, log });
+  // Not by a clock that was ahead before and stands still now: its clients' may be right.
+  const begun = Math.min(world.time, Date.now());
+  const replays = options.refuseReplays ? new ReplayGuard(begun) : undefined;
+  const gateway = new Gateway({ floor, routes, keys, faults, commands, now, past, replays, log });
   const app = createHttpServer(gateway, routes);
   const streams = new Streams({ server: app.server, floor, keys, faults, gateway, commands, now, log });
   publish = (happening, trades) => streams.publish(happening, trades);

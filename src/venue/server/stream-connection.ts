@@ -2,8 +2,8 @@
 import type { WebSocket } from "ws";
 import type { Faults } from "./faults.ts";
 
-/** A client that reads this slowly is cut off: it would hold the whole venue's memory. */
-const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
+/** A client that reads so slowly that this much waits for it is cut off: it would hold the whole venue's memory. */
+const MOST_BUFFERED_BYTES = 1024 * 1024;
 
 export class StreamConnection {
   readonly #socket: WebSocket;
@@ -11,21 +11,24 @@ export class StreamConnection {
   readonly #faults: Faults;
   #silentUntil = 0;
   /** A message that waits for the one after it. */
-  #heldBack: string | undefined = undefined;
+  #heldBack: Buffer | undefined = undefined;
+  readonly #onSlow: () => void;
 
-  constructor(socket: WebSocket, stream: "user" | "market", faults: Faults) {
+  /** `onSlow` is called when the client is cut off because it does not read. */
+  constructor(socket: WebSocket, stream: "user" | "market", faults: Faults, onSlow: () => void) {
     this.#socket = socket;
     this.#stream = stream;
     this.#faults = faults;
+    this.#onSlow = onSlow;
   }
 
   /** The answer to a request. */
   answer(text: string): void {
-    this.#send(text);
+    this.#send(Buffer.from(text));
   }
 
-  /** Something happened. */
-  tell(text: string): void {
+  /** Something happened; `text` may be shared by all who are told of it. */
+  tell(text: Buffer): void {
     if (this.#silentUntil > 0 && performance.now() < this.#silentUntil) return;
     const fault = this.#faults.ofMessage(this.#stream);
     switch (fault?.kind) {
@@ -55,9 +58,15 @@ export class StreamConnection {
     this.#send(late);
   }
 
-  #send(text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > MOST_BUFFERED_BYTES) return this.#socket.terminate();
-    this.#socket.send(text);
+  #send(text: Buffer): void {
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > MOST_BUFFERED_BYTES) {
+      this.#onSlow();
+      return socket.terminate();
+    }
+    socket.send(text, AS_TEXT);
   }
 }
+
+const AS_TEXT = { binary: false };

@@ -1,16 +1,15 @@
 /** What each public stream says, and how often: by Binance's names. */
 import type { PriceTicks } from "../../domain/amounts.ts";
-import { ZERO_LOTS } from "../../domain/amounts.ts";
 import type { Instant } from "../../domain/ids.ts";
-import type { BookView, PriceLevel } from "./book-view.ts";
-import { bookView } from "./book-view.ts";
-import { INTERVALS, klinesOf } from "./klines.ts";
+import type { PriceLevel } from "./book-view.ts";
+import { bookView, marketQuotes, quantityShown } from "./book-view.ts";
+import type { Kline } from "./klines.ts";
+import { INTERVALS, klinesOf, shareOfValue, startOf } from "./klines.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
 import type { TapeTrade } from "./market-data.ts";
-import { ZERO_TEXT } from "./order-json.ts";
 import type { Floor } from "./route.ts";
-import { bestPrices, dayTicker } from "./tickers.ts";
+import { averagePrice, bestPrices, dayTicker } from "./tickers.ts";
 import type { Happening } from "./venue-world.ts";
 
 /** Says something with each command that concerns it. */
@@ -25,15 +24,12 @@ export interface LiveTopic {
 export interface PeriodicTopic {
   readonly kind: "periodic";
   readonly periodMs: 100 | 1_000;
-  message(now: Instant): string | undefined;
+  messages(now: Instant): readonly string[];
   /** Of a topic that must see each command in between. */
   readonly watches?: { readonly listing: Listing; note(happening: Happening): void };
 }
 
 export type TopicKind = LiveTopic | PeriodicTopic;
-
-/** As many levels as Binance keeps track of. */
-const MOST_LEVELS = 5_000;
 
 /** What the stream of this name says; undefined where there is none. */
 export function topicOf(floor: Floor, name: string): TopicKind | undefined {
@@ -54,6 +50,8 @@ export function topicOf(floor: Floor, name: string): TopicKind | undefined {
     case "miniTicker":
     case "ticker":
       return changed(floor, listing, 1_000, (now) => tickerText(floor, listing, kind === "ticker", now));
+    case "avgPrice":
+      return changed(floor, listing, 1_000, (now) => averageEventText(floor, listing, now));
     case "depth":
       return depthDiff(floor, listing, periodMs);
     case "depth5":
@@ -76,11 +74,11 @@ function changed(
   return {
     kind: "periodic",
     periodMs,
-    message(now) {
+    messages(now) {
       const { updateId } = data.of(symbol);
-      if (updateId === told) return undefined;
+      if (updateId === told) return [];
       told = updateId;
-      return textOf(now);
+      return [textOf(now)];
     },
   };
 }
@@ -119,9 +117,9 @@ function allTickers(floor: Floor, isFull: boolean): PeriodicTopic {
   return {
     kind: "periodic",
     periodMs: 1_000,
-    message(now) {
-      const texts = each.flatMap((topic) => topic.message(now) ?? []);
-      return texts.length === 0 ? undefined : `[${texts.join(",")}]`;
+    messages(now) {
+      const texts = each.flatMap((topic) => topic.messages(now));
+      return texts.length === 0 ? [] : [`[${texts.join(",")}]`];
     },
   };
 }
@@ -135,6 +133,12 @@ function tickerText(floor: Floor, listing: Listing, isFull: boolean, now: Instan
   return `{"e":"24hrTicker","E":${now},"s":"${id}","p":"${day.priceChange}","P":"${day.priceChangePercent}","w":"${day.weightedAvgPrice}","x":"${day.prevClosePrice}","c":"${day.lastPrice}","Q":"${day.lastQty}","b":"${day.bidPrice}","B":"${day.bidQty}","a":"${day.askPrice}","A":"${day.askQty}","o":"${day.openPrice}","h":"${day.highPrice}","l":"${day.lowPrice}","v":"${day.volume}","q":"${day.quoteVolume}","O":${day.openTime},"C":${day.closeTime},"F":${day.firstId},"L":${day.lastId},"n":${day.count}}`;
 }
 
+function averageEventText(floor: Floor, listing: Listing, now: Instant): string {
+  const { data } = floor;
+  const lastTrade = data.of(listing.symbol).trades.at(-1)?.at ?? now;
+  return `{"e":"avgPrice","E":${now},"s":"${listing.id}","i":"5m","w":"${averagePrice(floor, listing, now)}","T":${lastTrade}}`;
+}
+
 function depthText(floor: Floor, listing: Listing, limit: number): string {
   const { bids, asks } = bookView(floor.world, listing.symbol, limit);
   const { updateId } = floor.data.of(listing.symbol);
@@ -142,48 +146,47 @@ function depthText(floor: Floor, listing: Listing, limit: number): string {
 }
 
 /**
- * The levels that were touched, whatever became of them: a snapshot taken in between may have shown what is gone
- * by now. Update ids follow on each other without a gap.
+ * The levels that were touched, as they are now, whatever they were before: a snapshot taken in between may have shown
+ * what is gone by now. Update ids follow on each other without a gap.
  */
 function depthDiff(floor: Floor, listing: Listing, periodMs: 100 | 1_000): PeriodicTopic {
+  const { world, data } = floor;
   const { symbol } = listing;
-  const view = (): BookView => bookView(floor.world, symbol, MOST_LEVELS);
-  const touched = new Set<PriceTicks>();
-  let told = view();
-  let first = floor.data.of(symbol).updateId + 1;
+  const [bids, asks] = [new Set<PriceTicks>(), new Set<PriceTicks>()];
+  /** Where the market shows itself changes without any order. */
+  const touchMarket = (): void => {
+    const market = marketQuotes(world, symbol);
+    if (!market) return;
+    bids.add(market.bid);
+    asks.add(market.ask);
+  };
+  const changesOf = (isBuy: boolean): string =>
+    levelsText(
+      listing,
+      [...(isBuy ? bids : asks)].map((price) => ({
+        price,
+        quantity: quantityShown(world, symbol, isBuy, price),
+      })),
+    );
+  touchMarket();
+  let first = data.of(symbol).updateId + 1;
   const topic = changed(floor, listing, periodMs, (now) => {
-    const next = view();
-    const { updateId } = floor.data.of(symbol);
-    const bids = levelsText(listing, changesOf(told.bids, next.bids, touched));
-    const asks = levelsText(listing, changesOf(told.asks, next.asks, touched));
-    const text = `{"e":"depthUpdate","E":${now},"s":"${listing.id}","U":${first},"u":${updateId},"b":${bids},"a":${asks}}`;
-    told = next;
+    const { updateId } = data.of(symbol);
+    const text = `{"e":"depthUpdate","E":${now},"s":"${listing.id}","U":${first},"u":${updateId},"b":${changesOf(true)},"a":${changesOf(false)}}`;
     first = updateId + 1;
-    touched.clear();
+    bids.clear();
+    asks.clear();
+    touchMarket();
     return text;
   });
-  const note = ({ command, events }: Happening): void => {
-    for (const event of events) if (event.kind === "order") touched.add(event.order.price);
-    if (command.kind !== "move" || !floor.world.isUnlimited) return;
-    // What the market shows of itself stands at its price or a tick beside it.
-    for (const ticks of [-1, 0, 1]) touched.add((command.price + ticks) as PriceTicks);
+  const note = ({ events }: Happening): void => {
+    for (const event of events) {
+      if (event.kind !== "order" || event.order.type === "market") continue;
+      (event.order.side === "buy" ? bids : asks).add(event.order.price);
+    }
+    touchMarket();
   };
   return { ...topic, watches: { listing, note } };
-}
-
-/** Quantities of the levels that are not as before or were touched; zero where there is none. */
-function changesOf(
-  before: readonly PriceLevel[],
-  after: readonly PriceLevel[],
-  touched: ReadonlySet<PriceTicks>,
-): readonly PriceLevel[] {
-  const old = new Map(before.map(({ price, quantity }) => [price, quantity]));
-  const now = new Map(after.map(({ price, quantity }) => [price, quantity]));
-  const prices = new Set([...touched, ...old.keys(), ...now.keys()]);
-  return [...prices].flatMap((price) => {
-    const quantity = now.get(price) ?? ZERO_LOTS;
-    return touched.has(price) || quantity !== (old.get(price) ?? 0) ? [{ price, quantity }] : [];
-  });
 }
 
 function levelsText(listing: Listing, levels: readonly PriceLevel[]): string {
@@ -193,17 +196,53 @@ function levelsText(listing: Listing, levels: readonly PriceLevel[]): string {
   return `[${rows.join(",")}]`;
 }
 
+/** After a jump of the clock the latest of those that it jumped over are told of. */
+const MOST_ENDED = 10;
+
+/** The kline of now where something changed in it; each one before it once more when it is over. */
 function klineTopic(floor: Floor, listing: Listing, kind: string): PeriodicTopic | undefined {
   const [name, interval = ""] = kind.split("_");
   const intervalMs = INTERVALS[interval];
   if (name !== "kline" || intervalMs === undefined) return undefined;
-  return changed(floor, listing, 1_000, (now) => {
-    const { candles, trades } = floor.data.of(listing.symbol);
-    const kline = klinesOf(candles, intervalMs, now - intervalMs + 1, now).at(-1);
-    const price = (value: Parameters<typeof priceText>[1] | undefined): string =>
-      value === undefined ? ZERO_TEXT : priceText(listing, value);
-    const last = trades.at(-1)?.id ?? -1;
-    const count = kline?.trades ?? 0;
-    return `{"e":"kline","E":${now},"s":"${listing.id}","k":{"t":${kline?.openTime ?? now},"T":${kline?.closeTime ?? now},"s":"${listing.id}","i":"${interval}","f":${count === 0 ? -1 : last - count + 1},"L":${count === 0 ? -1 : last},"o":"${price(kline?.open)}","c":"${price(kline?.close)}","h":"${price(kline?.high)}","l":"${price(kline?.low)}","v":"${kline ? quantityText(listing, kline.lots) : ZERO_TEXT}","n":${count},"x":${kline !== undefined && kline.closeTime < now},"q":"${kline ? moneyText(kline.value) : ZERO_TEXT}","V":"${kline ? quantityText(listing, kline.takenLots) : ZERO_TEXT}","Q":"${ZERO_TEXT}","B":"0"}}`;
-  });
+  const { data } = floor;
+  const { symbol } = listing;
+  let told = data.of(symbol).updateId;
+  let openTime = startOf(floor.world.time, intervalMs);
+  return {
+    kind: "periodic",
+    periodMs: 1_000,
+    messages(now) {
+      const { candles, updateId } = data.of(symbol);
+      const current = startOf(now, intervalMs);
+      const isChanged = updateId !== told;
+      if (!isChanged && current === openTime) return [];
+      const klines = klinesOf(
+        candles,
+        intervalMs,
+        Math.max(openTime, current - MOST_ENDED * intervalMs),
+        now,
+      );
+      openTime = current;
+      told = updateId;
+      return klines
+        .filter((kline) => kline.openTime < current || isChanged)
+        .map((kline) => klineEventText(floor, listing, interval, kline, now));
+    },
+  };
+}
+
+function klineEventText(
+  { data }: Floor,
+  listing: Listing,
+  interval: string,
+  kline: Kline,
+  now: Instant,
+): string {
+  const { openTime, closeTime, lots, value, trades: count, takenLots } = kline;
+  const price = (ticks: PriceTicks): string => priceText(listing, ticks);
+  const newest =
+    count === 0 ? undefined : data.of(listing.symbol).trades.findLast(({ at }) => at <= closeTime);
+  const ids = newest ? `"f":${newest.id - count + 1},"L":${newest.id}` : `"f":-1,"L":-1`;
+  const taken = moneyText(shareOfValue(value, takenLots, lots));
+  return `{"e":"kline","E":${now},"s":"${listing.id}","k":{"t":${openTime},"T":${closeTime},"s":"${listing.id}","i":"${interval}",${ids},"o":"${price(kline.open)}","c":"${price(kline.close)}","h":"${price(kline.high)}","l":"${price(kline.low)}","v":"${quantityText(listing, lots)}","n":${count},"x":${closeTime < now},"q":"${moneyText(value)}","V":"${quantityText(listing, takenLots)}","Q":"${taken}","B":"0"}}`;
 }

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { WebSocketServer } from "ws";
 import type { CommandLog } from "./group-commit.ts";
+import { addressOf } from "./http-terms.ts";
 import { MarketStreams } from "./market-streams.ts";
 import { StreamConnection } from "./stream-connection.ts";
 import type { Faults } from "./faults.ts";
@@ -45,6 +46,7 @@ export class Streams {
   readonly #heartbeat: NodeJS.Timeout;
   /** Who has not answered the last ping. */
   readonly #silent = new Set<WebSocket>();
+  #cutOff = 0;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -57,6 +59,11 @@ export class Streams {
   /** How many connections are open. */
   get size(): number {
     return this.#sockets.clients.size;
+  }
+
+  /** How many clients were cut off because they did not read. */
+  get cutOff(): number {
+    return this.#cutOff;
   }
 
   /** Tells whoever listens what a command did, once that is durable. */
@@ -110,11 +117,14 @@ export class Streams {
 
   #accept(client: WebSocket, request: IncomingMessage, isUser: boolean): void {
     const { faults, log } = this.#options;
-    const connection = new StreamConnection(client, isUser ? "user" : "market", faults);
+    const connection = new StreamConnection(client, isUser ? "user" : "market", faults, () => {
+      this.#cutOff += 1;
+      log.warn({ stream: request.url, connections: this.size }, "venue.slow_client_cut_off");
+    });
     client.on("pong", () => this.#silent.delete(client));
     client.on("close", () => this.#silent.delete(client));
     client.on("error", (error) => log.debug({ error }, "venue.stream_failed"));
-    const ip = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    const ip = addressOf(request.socket);
     if (isUser) this.#user.accept(client, connection, ip);
     else this.#market.accept(client, connection, request.url ?? "/");
   }

@@ -13,6 +13,7 @@ import { ZERO_TEXT } from "./order-json.ts";
 import type { Floor } from "./route.ts";
 
 const DAY_MS = 86_400_000;
+const FIVE_MINUTES_MS = 300_000;
 
 export interface BestPrices {
   readonly bidPrice: string;
@@ -85,11 +86,14 @@ export function dayTicker(floor: Floor, listing: Listing, now: Instant): DayTick
   };
 }
 
+/** Of the last five minutes. */
+export function averagePrice({ data }: Pick<Floor, "data">, listing: Listing, now: Instant): string {
+  const { candles } = data.of(listing.symbol);
+  return averageText(listing, klinesOf(candles, FIVE_MINUTES_MS, now - FIVE_MINUTES_MS, now).at(-1));
+}
+
 /** Value by quantity; the last price where nothing was traded. */
-export function averageText(
-  listing: Listing,
-  whole: Pick<Kline, "lots" | "value" | "close"> | undefined,
-): string {
+function averageText(listing: Listing, whole: Pick<Kline, "lots" | "value" | "close"> | undefined): string {
   if (!whole) return ZERO_TEXT;
   if (whole.lots === 0) return priceText(listing, whole.close);
   const { lotSize } = listing.instrument;

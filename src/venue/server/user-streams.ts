@@ -186,7 +186,8 @@ export class UserStreams {
 
 function tellAll(subscribers: ReadonlySet<Subscriber>, messages: readonly string[]): void {
   for (const { connection, id } of subscribers) {
-    for (const message of messages) connection.tell(`{"subscriptionId":${id},"event":${message}}`);
+    for (const message of messages)
+      connection.tell(Buffer.from(`{"subscriptionId":${id},"event":${message}}`));
   }
 }
 

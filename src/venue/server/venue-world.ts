@@ -54,6 +54,7 @@ export type VenueReads = Pick<
   | "openOrders"
   | "ordersSince"
   | "price"
+  | "quantityAt"
 >;
 
 /**
@@ -126,7 +127,22 @@ export class VenueWorld {
   }
 
   place(line: Omit<PlaceLine, "kind" | "time">, now: Instant): Happening {
-    return this.#run({ kind: "place", time: this.tell(now), ...line });
+    const { account, key, symbol, id, side, type, price, quantity, timeInForce, validUntil } = line;
+    const time = this.tell(now);
+    return this.#run({
+      kind: "place",
+      time,
+      account,
+      key,
+      symbol,
+      id,
+      side,
+      type,
+      price,
+      quantity,
+      timeInForce,
+      validUntil,
+    });
   }
 
   cancel(line: Omit<CancelLine, "kind" | "time">, now: Instant): Happening {
@@ -197,20 +213,17 @@ export class VenueWorld {
     this.tell(command.time);
     this.#events = [];
     const { outcome, order, reason } = this.#do(command);
-    const effects = {
-      outcome,
-      ...(order === undefined ? {} : { order }),
-      ...effectsOf(this.#events, (account) => this.#customers.has(account)),
-    };
-    const happening: Happening = {
-      command,
-      effects,
-      events: this.#events,
-      ...(reason === undefined ? {} : { reason }),
-    };
+    const { changes, fills } = effectsOf(this.#events, this.#isCustomer);
+    const effects: CommandEffects =
+      order === undefined ? { outcome, changes, fills } : { outcome, order, changes, fills };
+    const events = this.#events;
+    const happening: Happening =
+      reason === undefined ? { command, effects, events } : { command, effects, events, reason };
     for (const listener of this.#listeners) listener(happening);
     return happening;
   }
+
+  readonly #isCustomer = (account: string): boolean => this.#customers.has(account);
 
   #do(command: CommandLine): Done {
     switch (command.kind) {

@@ -5,6 +5,7 @@ import { Coordinator } from "../../../src/coordination/coordinator.ts";
 import { openEtcdStore } from "../../../src/coordination/etcd-store.ts";
 import type { KeyStore } from "../../../src/coordination/key-store.ts";
 import { realClock } from "../../../src/exchange/sim/real-clock.ts";
+import type { Identity } from "../../support/certificates.ts";
 import type { KeptLine } from "../../support/kept-log.ts";
 import { logInto } from "../../support/kept-log.ts";
 import { LinkProxy } from "../../support/servers/link-proxy.ts";
@@ -30,6 +31,7 @@ export interface LabInstance {
   readonly losses: string[];
   readonly failures: unknown[];
   readonly events: () => readonly string[];
+  readonly lines: () => readonly KeptLine[];
   /** How many registrations of it etcd has. */
   readonly etcdEntries: () => number;
   /** The link over which the others hear it. */
@@ -46,6 +48,15 @@ export interface LabOptions {
   readonly etcdPorts: () => readonly number[];
   readonly symbols: readonly string[];
   readonly times?: Partial<CoordinatorTimes>;
+  /** What connections to etcd are encrypted with. */
+  readonly etcdTls?: Identity;
+}
+
+export interface LabStart {
+  readonly role?: Role;
+  readonly secret?: string;
+  /** What its heartbeat connections are encrypted with. */
+  readonly tls?: Identity;
 }
 
 export class FleetLab {
@@ -61,17 +72,16 @@ export class FleetLab {
     return `/quantmesh/${this.#fleet}/`;
   }
 
-  async start(id: string, role: Role = "active", secret = "the fleet's secret"): Promise<LabInstance> {
-    const { etcdPorts, symbols, times } = this.#options;
+  async start(id: string, start: LabStart = {}): Promise<LabInstance> {
+    const { role = "active", secret = "the fleet's secret", tls } = start;
+    const { etcdPorts, symbols, times, etcdTls } = this.#options;
+    const urlOf = (port: number): string => `${etcdTls ? "https" : "http"}://127.0.0.1:${port}`;
+    const etcd = { limitMs: 500, ...(etcdTls ? { tls: etcdTls.pem } : {}) };
     const lines: KeptLine[] = [];
     const etcdLink = await LinkProxy.open(() => etcdPorts()[0] ?? 0);
     const others = etcdPorts().slice(1);
-    const hosts = [etcdLink.port, ...others].map((port) => `http://127.0.0.1:${port}`);
-    const store = openEtcdStore({ hosts, limitMs: 500 });
-    const watcher = openEtcdStore({
-      hosts: etcdPorts().map((port) => `http://127.0.0.1:${port}`),
-      limitMs: 500,
-    });
+    const store = openEtcdStore({ ...etcd, hosts: [etcdLink.port, ...others].map(urlOf) });
+    const watcher = openEtcdStore({ ...etcd, hosts: etcdPorts().map(urlOf) });
     let registrations = 1;
     const counting = setInterval(() => {
       watcher.list(`${this.prefix}instances/${id}`).then(
@@ -97,7 +107,7 @@ export class FleetLab {
       fleet: this.#fleet,
       me: { id, incarnation: `${Date.now()}-${Math.random().toString(36).slice(2)}` },
       role,
-      mesh: { host: "127.0.0.1", port: 0, secret, beatMs: 100 },
+      mesh: { host: "127.0.0.1", port: 0, secret, beatMs: 100, ...(tls ? { tls: tls.pem } : {}) },
       advertise: () => `127.0.0.1:${link.port}`,
       times: { ...TIMES, ...times },
       describe: () => ({ version: "test", symbols: instance.owned.size, config: 1 }),
@@ -110,7 +120,7 @@ export class FleetLab {
           instance.owned = new Set();
           losses.push(reason);
         },
-        released: () => undefined,
+        told: () => undefined,
         drainAsked: () => undefined,
         failed: (error) => failures.push(error),
       },
@@ -132,6 +142,7 @@ export class FleetLab {
       failures,
       etcdEntries: () => registrations,
       events: () => lines.map(({ event }) => event),
+      lines: () => lines,
       link,
       etcdLink,
       crash: async () => {

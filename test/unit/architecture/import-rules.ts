@@ -35,7 +35,7 @@ export const RULES: readonly Rule[] = [
   {
     under: "exchange/",
     mayImport: ["domain/"],
-    packages: { ccxt: "exchange/ccxt/" },
+    packages: { ccxt: "exchange/ccxt/", "rate-limiter-flexible": "exchange/limits/" },
     builtins: "all",
   },
   {
@@ -80,6 +80,7 @@ export const RULES: readonly Rule[] = [
     packages: NOTHING,
     builtins: "all",
   },
+  { under: "history/", mayImport: ["domain/"], packages: NOTHING, builtins: "all" },
   {
     under: "observe/",
     mayImport: ["domain/"],

@@ -5,6 +5,7 @@ import type { RecordedFill } from "../../../src/backtest/recorded-fill.ts";
 import { reportBacktest } from "../../../src/backtest/report.ts";
 import type { FillModel } from "../../../src/backtest/run-backtest.ts";
 import { runBacktest } from "../../../src/backtest/run-backtest.ts";
+import { summarize } from "../../../src/backtest/seen-candles.ts";
 import type { PriceTicks } from "../../../src/domain/amounts.ts";
 import type { Bot } from "../../../src/domain/grid.ts";
 import { botCode, instant } from "../../../src/domain/ids.ts";
@@ -89,6 +90,6 @@ export function finish(
     fill,
     onFill: (order, execution, totals) => fills.push({ order, execution, totals }),
   });
-  const report = reportBacktest(outcome, candles, fill, { seconds: 1, loadSeconds: 0 });
+  const report = reportBacktest(outcome, summarize(candles), fill, { seconds: 1, loadSeconds: 0 });
   return { bot, candles, outcome, report, fills };
 }

@@ -2,6 +2,7 @@
 import type { BacktestReport } from "../../../src/backtest/report.ts";
 import { reportBacktest } from "../../../src/backtest/report.ts";
 import { runBacktest } from "../../../src/backtest/run-backtest.ts";
+import { summarize } from "../../../src/backtest/seen-candles.ts";
 import type { PriceTicks } from "../../../src/domain/amounts.ts";
 import { hasCode } from "../../../src/domain/errors.ts";
 import type { Bot } from "../../../src/domain/grid.ts";
@@ -28,7 +29,7 @@ export function runProduct(grid: NaiveGrid, candles: Candles): ProductResult | u
     onFill: ({ slot, side }, { price, quantity }) =>
       fills.push({ side, slot: slot === INITIAL_PURCHASE_SLOT ? "initial" : slot, price, quantity }),
   });
-  const report = reportBacktest(outcome, candles, grid.fill, { seconds: 1, loadSeconds: 0 });
+  const report = reportBacktest(outcome, summarize(candles), grid.fill, { seconds: 1, loadSeconds: 0 });
   if (report.fills !== fills.length) throw new Error(`${report.fills} fills reported of ${fills.length}`);
   return { ...pick(report), fills };
 }

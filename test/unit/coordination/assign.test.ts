@@ -99,6 +99,40 @@ describe(`assign, seed ${seed}`, () => {
     );
   });
 
+  it("moves no symbol but those whose pin changes, even onto a seat that is full", () => {
+    const scenario = fc.record({
+      symbols: fc.uniqueArray(fc.stringMatching(/^[A-Z]{2,5}\/USDT$/), { minLength: 1, maxLength: 60 }),
+      seats: fc.integer({ min: 1, max: 6 }).map(seatsUpTo),
+      // Onto few seats, so that they are filled far above the mean; 7 and 8 do not exist.
+      before: fc.array(fc.tuple(fc.nat(59), fc.integer({ min: 1, max: 7 })), { maxLength: 30 }),
+      change: fc.tuple(fc.nat(59), fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined })),
+    });
+    let overfull = 0;
+    fc.assert(
+      fc.property(scenario, ({ symbols, seats, before, change: [index, seat] }) => {
+        const nameOf = (place: number): string => symbols[place % symbols.length] ?? "";
+        const pins = new Map(before.map(([place, pinned]) => [nameOf(place), pinned]));
+        const changed = new Map(pins);
+        if (seat === undefined) changed.delete(nameOf(index));
+        else changed.set(nameOf(index), seat);
+
+        const [one, other] = [assign(symbols, seats, pins), assign(symbols, seats, changed)];
+
+        const moved = symbols.filter((symbol) => one.get(symbol) !== other.get(symbol));
+        expect(moved.filter((symbol) => symbol !== nameOf(index))).toEqual([]);
+        const capacity = seatCapacity(symbols.length, seats.length);
+        for (const number of seats) {
+          const load = symbols.filter((symbol) => other.get(symbol) === number).length;
+          const pinned = [...changed].filter(([, to]) => to === number).length;
+          expect(load).toBeLessThanOrEqual(capacity + pinned);
+          if (load > capacity) overfull += 1;
+        }
+      }),
+      { seed, numRuns: scaled(2000) },
+    );
+    expect(overfull).toBeGreaterThan(0);
+  });
+
   it("gives nothing to anybody where there is no seat, and ignores pins to seats that do not exist", () => {
     expect(assign(["BTC/USDT"], [])).toEqual(new Map());
     expect(assign(["BTC/USDT"], [2], new Map([["BTC/USDT", 7]]))).toEqual(new Map([["BTC/USDT", 2]]));

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Instant } from "../../../src/domain/ids.ts";
 import { OpenOrders } from "../../../src/exchange/limits/open-orders.ts";
-import type { Urgency } from "../../../src/exchange/limits/request-budget.ts";
+import { SlidingWindow } from "../../../src/exchange/limits/sliding-window.ts";
+import type { Urgency } from "../../../src/exchange/limits/urgency.ts";
 import { RequestBudget } from "../../../src/exchange/limits/request-budget.ts";
 import { VirtualClock } from "../../../src/exchange/sim/virtual-clock.ts";
 import { scaled } from "../../support/scale.ts";
@@ -21,7 +22,9 @@ describe("a request budget", () => {
         }),
         (requests) => {
           const clock = new VirtualClock(1_000_000 as Instant);
-          const budget = new RequestBudget(clock, [{ counts: "weight", most: 40, perMs: MINUTE }], 1);
+          const budget = new RequestBudget(clock, () => [
+            new SlidingWindow({ counts: "weight", most: 40, perMs: MINUTE }, 1),
+          ]);
           const passed: { readonly at: number; readonly weight: number }[] = [];
           for (const [wait, weight] of requests) {
             move(clock, wait);
@@ -67,6 +70,24 @@ describe("a request budget", () => {
     await Promise.all([entry, exit]);
 
     expect(order).toEqual(["exit", "entry"]);
+  });
+
+  it("lets whoever wants other things pass an order that waits, and nobody who wants the same", async () => {
+    const clock = new VirtualClock(1_000_000 as Instant);
+    const budget = new RequestBudget(clock, () => [
+      new SlidingWindow({ counts: "orders", most: 1, perMs: MINUTE }, 1),
+      new SlidingWindow({ counts: "weight", most: 100, perMs: MINUTE }, 1),
+    ]);
+    budget.tryTake(ONE_ORDER, "exit");
+    const order = budget.take(ONE_ORDER, "exit", 2 * MINUTE);
+    let isSecond = false;
+    void budget.take(ONE_ORDER, "entry", 2 * MINUTE).then(() => (isSecond = true));
+
+    expect(await budget.take({ weight: 20, orders: 0 }, "read", MINUTE)).toBe(true);
+
+    await pass(clock, MINUTE + 2_000);
+    expect([await order, isSecond]).toEqual([true, false]);
+    budget.close();
   });
 
   it("gives up after the time that the order may wait, and when it is aborted", async () => {
@@ -140,7 +161,12 @@ describe("the orders that rest", () => {
 
 function open(most: number, share = 1): { readonly budget: RequestBudget; readonly clock: VirtualClock } {
   const clock = new VirtualClock(1_000_000 as Instant);
-  return { clock, budget: new RequestBudget(clock, [{ counts: "orders", most, perMs: MINUTE }], share) };
+  return {
+    clock,
+    budget: new RequestBudget(clock, () => [
+      new SlidingWindow({ counts: "orders", most, perMs: MINUTE }, share),
+    ]),
+  };
 }
 
 function takeAll(budget: RequestBudget, urgency: Urgency): number {

@@ -87,12 +87,16 @@ describe("metrics", () => {
     const labels = new Set(Object.values(METRICS).flatMap((spec) => spec.labels));
 
     expect([...labels].toSorted()).toEqual([
+      "asset",
       "backend",
       "endpoint",
       "exchange",
+      "kind",
+      "limit",
       "mode",
       "operation",
       "reason",
+      "resource",
       "side",
       "status",
       "stream_type",

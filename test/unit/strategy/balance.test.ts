@@ -28,6 +28,7 @@ function look(bench: Bench, owned: bigint): void {
     fills: [],
     seen: [],
     baseOwned: owned as Money,
+    before: bench.state,
   });
 }
 
@@ -65,6 +66,7 @@ it("does not count while the fate of an order is unknown: its fills may not be i
       fills: [],
       seen: [],
       baseOwned,
+      before: bench.state,
     });
   }
   expect(bench.state.mode).toBe("running");

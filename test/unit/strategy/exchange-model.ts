@@ -50,6 +50,7 @@ export class ExchangeModel {
       fills: [],
       seen: [],
       baseOwned: undefined,
+      before: this.bench.state,
     });
   }
 
@@ -331,6 +332,7 @@ export class ExchangeModel {
       fills,
       seen,
       baseOwned: undefined,
+      before: this.bench.state,
     });
   }
 

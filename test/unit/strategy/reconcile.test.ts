@@ -5,6 +5,7 @@ import type { BotLedger, LastOrder } from "../../../src/domain/ledger.ts";
 import type { OrderTerms, WorkingOrder } from "../../../src/domain/order.ts";
 import { NO_PROGRESS, NO_TOTALS } from "../../../src/strategy/accounting.ts";
 import { emptyLedger } from "../../../src/strategy/empty-ledger.ts";
+import type { GridState } from "../../../src/strategy/state.ts";
 import {
   Bench,
   OTHER_CODE,
@@ -191,6 +192,37 @@ describe("an order of ours that the ledger does not know", () => {
     expect(cancellations(result)).toEqual([newer.id]);
     expect(placements(result)).toEqual([]);
     expect(bench.order(0)).toEqual(open(BUY_0));
+  });
+});
+
+describe("an open order of a list that is older than what is known", () => {
+  /** A slot whose order 3 fills, sells, and works as order 4. */
+  function afterOneCycle(): { readonly bench: Bench; readonly before: GridState } {
+    const bench = restarted(working(open(BUY_0)));
+    bench.snapshot(130, { orders: [shown(BUY_0), shown(BUY_1)] });
+    const before = bench.state;
+    bench.fill(BUY_0);
+    const sell = bench.order(0).terms;
+    bench.accept(sell);
+    bench.fill(sell);
+    bench.accept(bench.order(0).terms);
+    return { bench, before };
+  }
+
+  it("is left alone where it has ended since the list was asked for", () => {
+    const { bench, before } = afterOneCycle();
+    const next = bench.order(0);
+    const result = bench.snapshot(130, { orders: [shown(BUY_0), shown(next.terms), shown(BUY_1)], before });
+    expect(next.terms.generation).toBe(BUY_0.generation + 1);
+    expect(result.commands).toEqual([]);
+    expect(bench.order(0)).toEqual(next);
+  });
+
+  it("is cancelled where it had ended before: its end was not true", () => {
+    const { bench } = afterOneCycle();
+    const next = bench.order(0);
+    const result = bench.snapshot(130, { orders: [shown(BUY_0), shown(next.terms), shown(BUY_1)] });
+    expect(cancellations(result)).toEqual([BUY_0.id]);
   });
 });
 

@@ -224,9 +224,10 @@ export class Bench {
       readonly orders?: readonly ExchangeOrder[];
       readonly fills?: readonly { readonly order: OrderRef; readonly execution: Execution }[];
       readonly seen?: readonly OrderRef[];
+      readonly before?: GridState;
     } = {},
   ): Step {
-    const { orders = [], fills = [], seen = [] } = lists;
+    const { orders = [], fills = [], seen = [], before = this.state } = lists;
     return this.feed({
       kind: "snapshot",
       at: this.tickOn(),
@@ -235,6 +236,7 @@ export class Bench {
       fills,
       seen,
       baseOwned: undefined,
+      before,
     });
   }
 

@@ -253,6 +253,33 @@ describe("an account that cannot pay", () => {
   });
 });
 
+describe("an account whose money is set aside for others", () => {
+  it("is waited for by the whole bot, told once for all its orders, and asked again without growing pauses", () => {
+    const bench = runningWindow(1002, { marginLockMs: 10_000 });
+    fillAt(bench, "buy", 1000);
+    fillAt(bench, "buy", 990);
+    const wanted = placedBy(bench.tick(1040).commands).filter(({ side }) => side === "buy");
+    const [first, second] = wanted;
+    if (!first || !second) return expect.fail("no two buys");
+
+    const told = bench.notSent(first, "waiting_for_balance");
+    const again = bench.notSent(second, "waiting_for_balance");
+
+    expect(events(told.records)).toEqual(["waiting_for_balance 10000"]);
+    expect(again.records).toEqual([]);
+    const pauses = [first, second].map(({ slot }) => {
+      const found = bench.state.slots.find(({ terms }) => terms.slot === slot);
+      return [found?.backOff.refusals, (found?.backOff.until ?? 0) <= bench.state.fundsLockedUntil];
+    });
+    expect(pauses).toEqual([
+      [0, true],
+      [0, true],
+    ]);
+    expect(placed(bench.timer(5_000)).filter((one) => one.startsWith("buy"))).toEqual([]);
+    expect(placed(bench.timer(11_000)).filter((one) => one.startsWith("buy"))).toHaveLength(2);
+  });
+});
+
 describe("a fee in base", () => {
   it("leaves dust that is carried until it makes a lot", () => {
     const bench = runningWindow(1002);

@@ -1,6 +1,7 @@
 /** Numbers as the venue reads and writes them, and candles out of minutes. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { freshSeed, seededRandom } from "../../support/scale.ts";
 import { parseMoney, priceTicks, quantityLots } from "../../../src/domain/amounts.ts";
 import type { Money } from "../../../src/domain/amounts.ts";
 import { createInstrument } from "../../../src/domain/instrument.ts";
@@ -49,6 +50,26 @@ describe("numbers with eight decimals", () => {
       expect(() => readPrice(LISTING, text)).toThrow(/PRICE_FILTER|Illegal characters/);
     },
   );
+
+  it("are the same whether they are read as one number or digit by digit", () => {
+    const seed = freshSeed();
+    console.log(`seed ${seed}`);
+    const random = seededRandom(seed);
+    const digits = (most: number): string =>
+      Array.from({ length: 1 + Math.floor(random() * most) }, () => Math.floor(random() * 10)).join("");
+    for (let round = 0; round < 5_000; round += 1) {
+      const text = random() < 0.2 ? digits(12) : `${digits(12)}.${digits(8)}`;
+      const read = (given: string): number | string => {
+        try {
+          return readPrice(LISTING, given);
+        } catch (error) {
+          return String(error);
+        }
+      };
+      // Zeros in front change nothing but the way it is read.
+      expect([text, read(text)]).toEqual([text, read(`${"0".repeat(8)}${text}`)]);
+    }
+  });
 
   it("are refused at the start where a symbol needs more decimals", () => {
     expect(() => listing("0.000000001", "1")).toThrow("multiples of 0.00000001");
