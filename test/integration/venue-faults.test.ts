@@ -11,6 +11,8 @@ import type { VenueFault, VenueProcess } from "../support/venue-process.ts";
 
 const SEEDS = 300;
 const MOVES = 10;
+/** Of a switch that has not struck in its drill. */
+const MORE_TRIES = 5;
 /** Switches belong to a venue, so drills at the same time need venues of their own. */
 const LANES = 6;
 const LIMIT = 3_600_000;
@@ -45,7 +47,7 @@ describe("a bot on a venue that lies", () => {
   const logged = new Map<string, number>();
 
   beforeAll(async () => {
-    const markets = Math.ceil((scaled(SEEDS) + 40) / LANES) + 10;
+    const markets = Math.ceil((scaled(SEEDS) + 60) / LANES) + 10;
     venues.push(...(await Promise.all(Array.from({ length: LANES }, () => startVenueOfMarkets(markets)))));
   });
   afterAll(async () => {
@@ -71,14 +73,9 @@ describe("a bot on a venue that lies", () => {
     for (const { event } of lines) logged.set(event, (logged.get(event) ?? 0) + 1);
   }
 
-  async function struck(): Promise<Readonly<Record<string, number>>> {
-    const sums: Record<string, number> = {};
-    for (const venue of venues) {
-      for (const [kind, times] of Object.entries((await venue.admin.status()).faults)) {
-        sums[kind] = (sums[kind] ?? 0) + times;
-      }
-    }
-    return sums;
+  async function notStruck(): Promise<readonly FaultKind[]> {
+    const all = await Promise.all(venues.map(async (venue) => (await venue.admin.status()).faults));
+    return KINDS.filter((kind) => all.every((faults) => (faults[kind] ?? 0) === 0));
   }
 
   it(
@@ -104,15 +101,22 @@ describe("a bot on a venue that lies", () => {
           };
         },
       ];
+      const switched = (kinds: readonly FaultKind[], from: number) =>
+        kinds.map((kind, index) => () => ({ seed: from + index, faults: [SWITCHES[kind]] }));
       await runAll([
-        ...KINDS.map((kind, index) => () => ({ seed: seed + index, faults: [SWITCHES[kind]] })),
+        ...switched(KINDS, seed),
         ...disturbances.map((make, index) => (venue: VenueProcess) => {
           const disturb = make(venue);
           return { seed: seed - 1 - index, faults: [], ...(disturb ? { disturb } : {}) };
         }),
       ]);
-      const counts = await struck();
-      expect(KINDS.filter((kind) => (counts[kind] ?? 0) === 0)).toEqual([]);
+      // A drill is short: a switch of small probability may not have struck in it.
+      let idle = await notStruck();
+      for (let again = 1; idle.length > 0 && again <= MORE_TRIES; again += 1) {
+        await runAll(switched(idle, seed + again * KINDS.length));
+        idle = await notStruck();
+      }
+      expect(idle).toEqual([]);
     },
     LIMIT,
   );
