@@ -1,7 +1,12 @@
 /** One connection to PostgreSQL for a copy: statements in their order, streams, and its errors turned into ours. */
+import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { QuantmeshError } from "../../domain/errors.ts";
 import { unavailable } from "../database.ts";
+
+/** The server frees the locks of a session that was closed a moment after whoever closed it goes on. */
+const ENDED_SESSION_TRIES = 20;
+const BETWEEN_TRIES_MS = 100;
 
 /** Where a database is, and how one more connection to it is made. */
 export interface PostgresAccess {
@@ -42,10 +47,14 @@ export class PostgresSession {
     }
   }
 
-  /** Throws ALREADY_RUNNING with `refusal` where another session holds the lock. */
+  /** Throws ALREADY_RUNNING with `refusal` where another session holds the lock and keeps it. */
   async takeLock(lock: number, refusal: string): Promise<void> {
-    const [row] = await this.run(`select pg_try_advisory_lock(${lock}) as taken`);
-    if (row?.["taken"] !== true) throw new QuantmeshError("ALREADY_RUNNING", refusal);
+    for (let left = ENDED_SESSION_TRIES; left > 0; left -= 1) {
+      const [row] = await this.run(`select pg_try_advisory_lock(${lock}) as taken`);
+      if (row?.["taken"] === true) return;
+      await pause(BETWEEN_TRIES_MS);
+    }
+    throw new QuantmeshError("ALREADY_RUNNING", refusal);
   }
 
   stream<Stream extends pg.Submittable>(stream: Stream): Stream {
