@@ -2,8 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openEtcdStore } from "../src/coordination/etcd-store.ts";
 import { endCommands } from "../test/support/command.ts";
-import type { FleetInstance } from "../test/e2e/fleet-lab.ts";
-import { FleetLab, timeOf, until } from "../test/e2e/fleet-lab.ts";
+import type { FleetInstance } from "../test/fleet/fleet-lab.ts";
+import { FleetLab, timeOf, until } from "../test/fleet/fleet-lab.ts";
 import type { BenchResult } from "./bench.ts";
 import { spreadOf } from "./bench.ts";
 

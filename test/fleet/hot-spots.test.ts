@@ -17,7 +17,7 @@ const HOT_MOVES_PER_SECOND = 10;
 const STEP_MS = 50;
 /** The limit, with half as much again for a loaded machine. */
 const MOVED_WITHIN_MS = 45_000;
-const CALM_MS = IS_FULL ? 600_000 : 20_000;
+const CALM_MS = IS_FULL ? 600_000 : 10_000;
 const HANDOVER_LIMIT_S = 5;
 /** How many symbols the busier seat has; the ring would give it no more. */
 const MANY = 37;
