@@ -1,6 +1,7 @@
 /** A venue that is killed at a random moment comes back as if nothing had happened. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { readVenueAudit } from "../../src/venue/server/read-audit.ts";
 import { freshSeed, scaled, seededRandom } from "../support/scale.ts";
@@ -9,6 +10,8 @@ import type { VenueAdmin, VenueProcess } from "../support/venue-process.ts";
 import { startVenueProcess } from "../support/venue-process.ts";
 
 const CLIENTS = 8;
+/** In each life; enough for a fill and a snapshot in all of them. */
+const LEAST_ANSWERED = 20;
 const CROWD = { users: "3", orders_per_point: "3", life_points: "10", max_quantity: "100000" };
 const RICH = { main: { USDT: "100000000", BTC: "1000" }, other: { USDT: "1000" } };
 
@@ -33,7 +36,10 @@ describe("a venue killed at a random moment", () => {
         trade(venue as VenueProcess, random, answered, () => (number += 1)),
       );
       const moving = moveAbout(admin, random);
-      await new Promise((done) => setTimeout(done, 100 + random() * 400));
+      const before = answered.size;
+      const randomly = pause(100 + random() * 400);
+      while (answered.size < before + LEAST_ANSWERED) await pause(10);
+      await randomly;
       await server.crash();
       await Promise.all([...clients, moving]);
       await server.restart();

@@ -118,9 +118,13 @@ export async function runChild(
   return { code, signal, stdout, stderr, ms: performance.now() - started };
 }
 
-/** A fill without its generation: after a crash an order proven absent is replaced by one of the next. */
-export interface ComparableFill extends Omit<Fill, "id" | "exchangeOrderId"> {
+/**
+ * A fill without its generation: after a crash an order proven absent is replaced by one of the next. That of an initial
+ * purchase is filled when it is placed, so later than it would have been: a taker's fill has no time.
+ */
+export interface ComparableFill extends Omit<Fill, "id" | "exchangeOrderId" | "at"> {
   readonly slot: number;
+  readonly at: Fill["at"] | undefined;
 }
 
 export interface EndState {
@@ -150,6 +154,7 @@ export async function readEndState(lab: Lab): Promise<EndState> {
       fills: fills.map(({ id, exchangeOrderId: _, ...fill }) => ({
         ...fill,
         slot: decodeClientOrderId(id)?.slot ?? -1,
+        at: fill.liquidity === "taker" ? undefined : fill.at,
       })),
       fillIds: fills.map(({ id }) => id.slice(12)),
       trades: trades.map(({ generation: _, ...trade }) => trade),
