@@ -213,8 +213,8 @@ const KEY_CONFLICTS = [1062, 1586];
 const CONSTRAINTS = [1048, 1216, 1217, 1264, 1265, 1366, 1406, 1451, 1452, 3819, 4025];
 /** Deadlock, and a lock that did not come in time. */
 const CONTENTION = [1205, 1213];
-/** Login, database, privileges. */
-const DENIED = [1044, 1045, 1049, 1142, 1143, 1227, 1370, 1698];
+/** Login, database, privileges, a server or a session that may only read: then even a COMMIT is undone. */
+const DENIED = [1044, 1045, 1049, 1142, 1143, 1227, 1290, 1370, 1698, 1792, 1836];
 
 export function failureOfMysql(error: unknown): DatabaseFailure | undefined {
   if (error instanceof ConnectionFailure) return "unavailable";

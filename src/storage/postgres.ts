@@ -186,7 +186,8 @@ function stateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-const DENIED = ["28000", "28P01", "3D000", "42501"];
+/** Login, database, privileges, a session that may only read. */
+const DENIED = ["28000", "28P01", "3D000", "42501", "25006"];
 const CONTENTION = ["40001", "40P01", "55P03"];
 
 export function failureOfPostgres(error: unknown): DatabaseFailure | undefined {
