@@ -18,19 +18,9 @@ import type {
   StoreRecord,
 } from "../domain/records.ts";
 import type { Database } from "./database.ts";
-import {
-  dayOf,
-  fillRow,
-  holdingColumns,
-  newOrderRow,
-  newSlotRow,
-  progressColumns,
-  progressOf,
-  termsOf,
-  totalsColumns,
-  tradeRow,
-  wholeMs,
-} from "./mapping.ts";
+import { holdingColumns, newSlotRow, totalsColumns } from "./bot-rows.ts";
+import { dayOf, wholeMs } from "./column-text.ts";
+import { fillRow, newOrderRow, progressColumns, progressOf, termsOf, tradeRow } from "./order-rows.ts";
 import type { BotsTable, Schema, TotalsColumns, TradesTable } from "./schema.ts";
 import type { Statements } from "./statements.ts";
 

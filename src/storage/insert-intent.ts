@@ -7,7 +7,7 @@ import type { BalanceStatements } from "./balances.ts";
 import { freeUnderLock } from "./balances.ts";
 import { assertCurrent, fenced } from "./claims.ts";
 import type { Database } from "./database.ts";
-import { newOrderRow } from "./mapping.ts";
+import { newOrderRow } from "./order-rows.ts";
 import type { Statements } from "./statements.ts";
 import type { Intent, IntentOutcome } from "./storage.ts";
 

@@ -29,7 +29,8 @@ import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
 import type { LockStatements } from "./locks.ts";
 import { compileLockStatements, extendLocks, freeLocks, takeLocks } from "./locks.ts";
-import { botOf, fillOf, newBotRow, newSlotRow, termsOf, totalsOf, tradeOf } from "./mapping.ts";
+import { botOf, newBotRow, newSlotRow, totalsOf } from "./bot-rows.ts";
+import { fillOf, termsOf, tradeOf } from "./order-rows.ts";
 import type { Statements } from "./statements.ts";
 import { compileStatements } from "./statements.ts";
 import type {
