@@ -22,6 +22,8 @@ export interface DialectTraits {
   readonly undoesSchemaChanges: boolean;
   /** Spells an upsert `on conflict … do update`; otherwise `on duplicate key update`. */
   readonly saysOnConflict: boolean;
+  /** Runs several statements, with conditions between them, as one that can be prepared (`begin not atomic … end`). */
+  readonly runsBlocks: boolean;
   /** What ends the statement that creates a table. */
   readonly tableOptions: string | undefined;
   /** SQL for the database's own time in milliseconds since 1970, as a whole number. */

@@ -32,6 +32,7 @@ export const POSTGRES: DialectTraits = {
   snapshotsNeedIsolation: true,
   undoesSchemaChanges: true,
   saysOnConflict: true,
+  runsBlocks: false,
   tableOptions: undefined,
   nowMs: "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
   takeSchemaLock: `select pg_try_advisory_lock(${SCHEMA_LOCK})::int as taken`,

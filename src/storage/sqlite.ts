@@ -17,6 +17,7 @@ export const SQLITE: DialectTraits = {
   snapshotsNeedIsolation: false,
   undoesSchemaChanges: true,
   saysOnConflict: true,
+  runsBlocks: false,
   tableOptions: undefined,
   nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
   takeSchemaLock: undefined,
