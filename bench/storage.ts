@@ -3,14 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CompiledQuery } from "kysely";
-import {
-  dayOf,
-  fillRow,
-  holdingColumns,
-  newOrderRow,
-  progressColumns,
-  totalsColumns,
-} from "../src/storage/mapping.ts";
+import { holdingColumns, totalsColumns } from "../src/storage/bot-rows.ts";
+import { dayOf } from "../src/storage/column-text.ts";
+import { fillRow, newOrderRow, progressColumns } from "../src/storage/order-rows.ts";
 import type { Claim } from "../src/domain/claim.ts";
 import type { Bot } from "../src/domain/grid.ts";
 import { parseMoney } from "../src/domain/amounts.ts";

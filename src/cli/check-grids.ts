@@ -6,11 +6,13 @@ import type { MarketKey } from "../domain/claim.ts";
 import type { Bot } from "../domain/grid.ts";
 import { botCode } from "../domain/ids.ts";
 import type { Instant } from "../domain/ids.ts";
+import type { Log } from "../domain/log.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice } from "../domain/instrument.ts";
 import { createBot } from "../strategy/create-bot.ts";
 import { resolveRules } from "../strategy/rules.ts";
 import type { GridRules, GridSettings } from "../strategy/settings.ts";
+import { fitOrderCount, sendsOrders } from "./fit-order-counts.ts";
 import { gridRules, gridSettings } from "./grid-config.ts";
 import type { PriceSource } from "../exchange/paper/dry-run-exchange.ts";
 import { realExchangeOf } from "./open-market.ts";
@@ -37,6 +39,7 @@ export interface GridChoice {
   /** These symbols alone are laid out. */
   readonly only?: ReadonlySet<string> | undefined;
   readonly findBot?: FindBot;
+  readonly log?: Log;
 }
 
 /** The bot that trades a market already: whatever the price is now, its grid was laid out at another. */
@@ -49,12 +52,14 @@ export type FindBot = (market: MarketKey) => Promise<Bot | undefined>;
 export async function checkGrids(
   config: Config,
   prices?: Prices,
-  { only, findBot }: GridChoice = {},
+  { only, findBot, log }: GridChoice = {},
 ): Promise<readonly CheckedGrid[]> {
   checkTimes(config);
+  const isSent = sendsOrders(realExchangeOf(config)?.real.mode ?? "sim");
   const check = async (grid: GridConfig, index: number): Promise<CheckedGrid> => {
     try {
-      return await checkOneGrid(config, grid, prices, findBot);
+      const checked = await checkOneGrid(config, grid, prices, findBot);
+      return prices && isSent ? await fitOrderCount(checked, prices, grid.exchange, findBot, log) : checked;
     } catch (error) {
       if (!hasCode(error, "CONFIG_INVALID")) throw error;
       const place = `trading.symbols[${index}] (${grid.symbol})`;
@@ -75,7 +80,7 @@ export async function checkGrids(
 
 const GRIDS_AT_ONCE = 20;
 
-export type Prices = Pick<PriceSource, "instrument" | "price" | "account">;
+export type Prices = Pick<PriceSource, "instrument" | "price" | "account" | "mostOpenOrders">;
 
 /** One grid by itself. Throws CONFIG_INVALID that names no place. */
 export async function checkOneGrid(

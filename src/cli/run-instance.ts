@@ -96,7 +96,7 @@ export async function startInstance(
     }
     const real = await openRealMarket(config, log, metrics, limits?.limits);
     if (real) closers.push(() => real.close());
-    const grids = await checkGrids(config, real?.exchange, { findBot: findStoredBot(config) });
+    const grids = await checkGrids(config, real?.exchange, { findBot: findStoredBot(config), log });
     let gauge = (): void => undefined;
     const page: MetricsPage = {
       contentType: registry.contentType,

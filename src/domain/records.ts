@@ -1,8 +1,9 @@
 /** What a step wants stored, in one transaction, before its commands are sent. */
+import type { PriceTicks } from "./amounts.ts";
 import type { Fill } from "./fill.ts";
 import type { BotMode, SlotHolding, SlotTerms, Totals, Trade } from "./grid.ts";
 import type { ClientOrderId, Instant, SlotNumber } from "./ids.ts";
-import type { OrderStatus, OrderTerms, Progress } from "./order.ts";
+import type { OrderRef, OrderStatus, OrderTerms, Progress } from "./order.ts";
 
 export type StoreRecord =
   | OrderRecord
@@ -27,10 +28,17 @@ export interface OrderRecord {
   readonly at: Instant;
 }
 
-/** What a closed order was found to have executed beyond what is stored of it. */
+/**
+ * What an order that works no more was found to have executed beyond what is stored of it. One that is not stored at all
+ * (a restored backup has forgotten it, and the exchange lists it no longer) is stored as closed, as its fill tells of it.
+ */
 export interface LateProgressRecord {
   readonly kind: "lateProgress";
-  readonly id: ClientOrderId;
+  readonly order: OrderRef;
+  readonly exchangeOrderId: string;
+  /** Of the fill. */
+  readonly price: PriceTicks;
+  readonly at: Instant;
   readonly progress: Progress;
 }
 

@@ -87,6 +87,8 @@ export interface Exchange {
   time(): Promise<Instant>;
   instrument(symbol: string): Promise<Instrument>;
   price(symbol: string): Promise<{ readonly price: PriceTicks; readonly at: Instant }>;
+  /** How many orders of the account may rest in the symbol; undefined where the exchange does not tell. */
+  mostOpenOrders?(symbol: string): number | undefined;
   /**
    * Takes the order's place in the request limits, before its intent is stored: nothing waits after that. May wait
    * for a few seconds, exits before entries. An exchange without limits has no such method.

@@ -6,7 +6,7 @@ import type { BotContext } from "./bot-context.ts";
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Resolves once the database answers and has all that the spool kept for it, or when the session ends. */
+/** Resolves once the database takes writes and has all that the spool kept for it, or when the session ends. */
 export async function awaitDatabase({ ports, bot, signal }: BotContext): Promise<void> {
   const { activity, clock, storage, replaySpool, random, log } = ports;
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {

@@ -1,4 +1,4 @@
-/** Compares what the exchange shows of orders that do not work any more with how the books say that they ended. */
+/** Compares what the exchange shows of orders that do not work any more with what the books say of them. */
 import type { OrderRef, OrderSignal } from "../domain/order.ts";
 import { ORDER_TRANSITIONS } from "../domain/order.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
@@ -17,6 +17,9 @@ export async function findContradiction(
   for (const { id } of orders) {
     if (working.has(id)) continue;
     const status = await context.books.orderStatus(id);
+    // A restored backup: nothing contradicts it, it is counted, and somebody should know.
+    if (status === undefined && signal === "partFill" && !context.books.isAway)
+      context.ports.log.warn({ symbol: context.bot.market.symbol, id }, "fill.order_forgotten");
     if (status && ORDER_TRANSITIONS[status][signal] === "halt")
       return `order ${id}: ${signal} while ${status}`;
   }

@@ -6,6 +6,7 @@ import type { Claim } from "../domain/claim.ts";
 import type { Fill } from "../domain/fill.ts";
 import type { Bot } from "../domain/grid.ts";
 import { instant } from "../domain/ids.ts";
+import { formatQuantity } from "../domain/instrument.ts";
 import type { Progress } from "../domain/order.ts";
 import { isTerminal } from "../domain/order.ts";
 import type {
@@ -17,18 +18,9 @@ import type {
   StoreRecord,
 } from "../domain/records.ts";
 import type { Database } from "./database.ts";
-import {
-  dayOf,
-  fillRow,
-  holdingColumns,
-  newOrderRow,
-  newSlotRow,
-  progressColumns,
-  progressOf,
-  totalsColumns,
-  tradeRow,
-  wholeMs,
-} from "./mapping.ts";
+import { holdingColumns, newSlotRow, totalsColumns } from "./bot-rows.ts";
+import { dayOf, wholeMs } from "./column-text.ts";
+import { fillRow, newOrderRow, progressColumns, progressOf, termsOf, tradeRow } from "./order-rows.ts";
 import type { BotsTable, Schema, TotalsColumns, TradesTable } from "./schema.ts";
 import type { Statements } from "./statements.ts";
 
@@ -63,7 +55,7 @@ export async function applyRecords(
         await updateOrder(statements, trx, bot, record);
         break;
       case "lateProgress":
-        await addLateProgress(trx, bot, record);
+        await addLateProgress(trx, claim, bot, record);
         break;
       case "adoptedOrder":
         await adoptOrder(trx, claim, bot, record);
@@ -135,18 +127,40 @@ async function updateOrder(
   invariant(numAffectedRows === 1n, `order ${record.id} of bot ${bot.code} is not stored`);
 }
 
-/** Nothing where the order itself is not stored: only its fill is known. */
+/** Of an order that is not stored its fills tell all that is known: it had at least the quantity that it executed. */
 async function addLateProgress(
   trx: Transaction<Schema>,
+  claim: Claim,
   bot: Bot,
-  { id, progress }: LateProgressRecord,
+  { order, exchangeOrderId, price, at, progress }: LateProgressRecord,
 ): Promise<void> {
-  const row = await trx.selectFrom("orders").selectAll().where("client_order_id", "=", id).executeTakeFirst();
-  if (!row) return;
-  const sum = addProgress(progressOf(bot.instrument, row, []), progress);
+  const { instrument } = bot;
+  const { id } = order;
+  const stored = await trx
+    .selectFrom("orders")
+    .selectAll()
+    .where("client_order_id", "=", id)
+    .executeTakeFirst();
+  if (!stored) {
+    const { id, slot, side, generation } = order;
+    const terms = { id, slot, side, generation, type: "limit", price, quantity: progress.executed } as const;
+    const origin = { status: "canceled", exchangeOrderId, validUntil: at, epoch: claim.epoch } as const;
+    // Orders that others have forgotten are looked for from the newest on: this one's age is not known.
+    const row = newOrderRow(bot, { ...terms, createdAt: bot.createdAt }, origin);
+    await trx
+      .insertInto("orders")
+      .values({ ...row, ...progressColumns(instrument, progress), updated_at: wholeMs(at) })
+      .execute();
+    return;
+  }
+  const sum = addProgress(progressOf(instrument, stored, []), progress);
+  const { quantity } = termsOf(instrument, stored);
   await trx
     .updateTable("orders")
-    .set(progressColumns(bot.instrument, sum))
+    .set(progressColumns(instrument, sum))
+    .$if(sum.executed > quantity, (update) =>
+      update.set({ quantity: formatQuantity(instrument, sum.executed) }),
+    )
     .where("client_order_id", "=", id)
     .execute();
 }

@@ -21,12 +21,16 @@ import type { Database } from "./database.ts";
 import type { DialectTraits } from "./dialect.ts";
 import { insertIfAbsent } from "./insert-if-absent.ts";
 import { RepeatedQuery } from "./repeated-query.ts";
+import type { ReservingBlock } from "./reserving-block.ts";
+import { compileReservingBlock } from "./reserving-block.ts";
 import type { BalancesTable, ReservationsTable, Schema } from "./schema.ts";
 import type { AccountKey, BalanceReading, BalanceUse } from "./storage.ts";
 
 type AssetKey = Pick<BalancesTable, "exchange" | "account" | "asset">;
 
 export interface BalanceStatements {
+  /** undefined where the server runs no blocks. */
+  readonly reservingBlock: ReservingBlock | undefined;
   /** The asset's row under its lock. */
   readonly holdBalance: RepeatedQuery<AssetKey, Pick<BalancesTable, "usable" | "version">>;
   /** What open buys tie up of the asset, and what bots own that trade it as their base. */
@@ -45,6 +49,7 @@ export interface BalanceStatements {
 export function compileBalanceStatements(db: Kysely<Schema>, traits: DialectTraits): BalanceStatements {
   const key = ["exchange", "account", "asset"] as const;
   return {
+    reservingBlock: traits.runsBlocks ? compileReservingBlock(db) : undefined,
     holdBalance: new RepeatedQuery(key, ({ exchange, account, asset }) =>
       db
         .selectFrom("balances")

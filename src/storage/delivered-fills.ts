@@ -4,7 +4,7 @@ import type { Execution, Fill } from "../domain/fill.ts";
 import type { Bot } from "../domain/grid.ts";
 import { chunks } from "./apply-records.ts";
 import type { DialectTraits } from "./dialect.ts";
-import { deliveredFillRow, fillOf } from "./mapping.ts";
+import { deliveredFillRow, fillOf } from "./order-rows.ts";
 import type { Schema } from "./schema.ts";
 
 /** Adds those of `fills` that are neither counted nor delivered yet, whoever owns the market or delivers, too. */

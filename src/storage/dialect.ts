@@ -4,7 +4,7 @@ import type { ColumnDataType } from "kysely";
 /**
  * Why a statement failed. `keyConflict`: another row has its key. `constraint`: another rule of the schema.
  * `contention`: others were in the way and the database undid the whole transaction; it may be tried again.
- * `denied`: login, permission or the database itself is missing. `unavailable`: anything else of the database's.
+ * `denied`: login, permission or the database itself is missing, or it takes no writes; nothing was done. `unavailable`: anything else of the database's.
  */
 export type DatabaseFailure = "keyConflict" | "constraint" | "contention" | "denied" | "unavailable";
 
@@ -22,6 +22,8 @@ export interface DialectTraits {
   readonly undoesSchemaChanges: boolean;
   /** Spells an upsert `on conflict … do update`; otherwise `on duplicate key update`. */
   readonly saysOnConflict: boolean;
+  /** Runs several statements, with conditions between them, as one that can be prepared (`begin not atomic … end`). */
+  readonly runsBlocks: boolean;
   /** What ends the statement that creates a table. */
   readonly tableOptions: string | undefined;
   /** SQL for the database's own time in milliseconds since 1970, as a whole number. */

@@ -1,4 +1,6 @@
-/** Stores the intent of an order, in one statement where no money is set aside: the permission to send it. */
+/** Stores the intent of an order, in one statement where that is possible: the permission to send it. */
+import { sql } from "kysely";
+import { invariant } from "../domain/assert.ts";
 import type { Claim } from "../domain/claim.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { Money } from "../domain/amounts.ts";
@@ -7,7 +9,9 @@ import type { BalanceStatements } from "./balances.ts";
 import { freeUnderLock } from "./balances.ts";
 import { assertCurrent, fenced } from "./claims.ts";
 import type { Database } from "./database.ts";
-import { newOrderRow } from "./mapping.ts";
+import { newOrderRow } from "./order-rows.ts";
+import type { ReservingBlock } from "./reserving-block.ts";
+import { blockValues } from "./reserving-block.ts";
 import type { Statements } from "./statements.ts";
 import type { Intent, IntentOutcome } from "./storage.ts";
 
@@ -47,6 +51,8 @@ export async function insertReservingIntent(
   reserve: Money,
 ): Promise<IntentOutcome> {
   const values = valuesOf(claim, bot, intent);
+  const { reservingBlock } = balances;
+  if (reservingBlock) return runBlock(database, reservingBlock, claim, blockValues(values, bot, reserve));
   const { exchange, account } = bot.market;
   const key = { exchange, account, asset: bot.instrument.quote };
   try {
@@ -66,6 +72,27 @@ export async function insertReservingIntent(
     if (error instanceof Taken) return "taken";
     throw error;
   }
+}
+
+async function runBlock(
+  database: Database,
+  block: ReservingBlock,
+  claim: Claim,
+  values: ReturnType<typeof blockValues>,
+): Promise<IntentOutcome> {
+  return database.write(async (db) => {
+    assertCurrent(database, claim);
+    try {
+      const { rows } = await block.run(db, values);
+      invariant(rows[0] !== undefined, "a block has an outcome");
+      return rows[0].outcome;
+    } catch (error) {
+      // A transaction that is left open would be the next one's; a connection that cannot end it has lost it.
+      await sql`rollback`.execute(db).catch(() => undefined);
+      if (database.isKeyConflict(error)) return "taken";
+      throw error;
+    }
+  });
 }
 
 /** Thrown to roll back: another order works there, or the id is used. */

@@ -4,7 +4,7 @@ import { parseMoney, subtractMoney } from "../domain/amounts.ts";
 import { formatDecimal } from "../domain/decimal.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { isBelow } from "./keyset.ts";
-import { amountText } from "./mapping.ts";
+import { amountText } from "./column-text.ts";
 import type { Schema } from "./schema.ts";
 import type { DayRow, PageQuery } from "./storage.ts";
 

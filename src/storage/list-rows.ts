@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { instant } from "../domain/ids.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { isBelow } from "./keyset.ts";
-import { amountText } from "./mapping.ts";
+import { amountText } from "./column-text.ts";
 import type { Schema } from "./schema.ts";
 import type { FillRow, OrderRow, PageQuery, TradeRow } from "./storage.ts";
 

@@ -6,7 +6,8 @@ import type { Bot, SlotHolding } from "../domain/grid.ts";
 import type { BotLedger, LastOrder, StoredOrder } from "../domain/ledger.ts";
 import { isTerminal } from "../domain/order.ts";
 import { groupBy } from "./group-by.ts";
-import { holdingOf, totalsOf, workingOrderOf } from "./mapping.ts";
+import { holdingOf, totalsOf } from "./bot-rows.ts";
+import { workingOrderOf } from "./order-rows.ts";
 import type { Schema } from "./schema.ts";
 
 /** Reads in the caller's snapshot, so that orders, fills and totals are of one moment. */

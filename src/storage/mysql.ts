@@ -22,6 +22,8 @@ export interface MysqlFlavor {
   readonly isNopadBinNamed: boolean;
   /** Where the server's status is to be read. */
   readonly statusTable: string;
+  /** Has blocks of statements outside of stored programs. */
+  readonly runsBlocks: boolean;
   /** Ends a session that stops amid a transaction, by `idle_transaction_timeout`. */
   readonly endsIdleTransactions: boolean;
 }
@@ -29,11 +31,13 @@ export interface MysqlFlavor {
 export const MARIADB: MysqlFlavor = {
   isNopadBinNamed: true,
   statusTable: "information_schema.global_status",
+  runsBlocks: true,
   endsIdleTransactions: true,
 };
 export const MYSQL_8: MysqlFlavor = {
   isNopadBinNamed: false,
   statusTable: "performance_schema.global_status",
+  runsBlocks: false,
   endsIdleTransactions: false,
 };
 
@@ -51,6 +55,7 @@ export function mysqlTraits(flavor: MysqlFlavor): DialectTraits {
     snapshotsNeedIsolation: true,
     undoesSchemaChanges: false,
     saysOnConflict: false,
+    runsBlocks: flavor.runsBlocks,
     tableOptions: `engine = InnoDB default character set utf8mb4 collate ${collation}`,
     nowMs: "cast(floor(unix_timestamp(sysdate(6)) * 1000) as signed)",
     takeSchemaLock: `select get_lock(${SCHEMA_LOCK}, 0) as taken`,
@@ -172,7 +177,7 @@ async function greet(
         const [result] = isRepeated
           ? await connection.execute<mysql.RowDataPacket[] | mysql.ResultSetHeader>(sql, values)
           : await connection.query<mysql.RowDataPacket[] | mysql.ResultSetHeader>(sql, values);
-        if (Array.isArray(result)) return { rows: result, affected: undefined };
+        if (Array.isArray(result)) return { rows: rowsOf(result), affected: undefined };
         return { rows: [], affected: result.affectedRows };
       } catch (error) {
         if (errnoOf(error) !== undefined && !isFatal(error)) throw error;
@@ -183,6 +188,12 @@ async function greet(
     },
     destroy,
   };
+}
+
+/** A block answers with its rows, and how it ended beside them. */
+function rowsOf(result: mysql.RowDataPacket[]): Record<string, unknown>[] {
+  const [first] = result;
+  return Array.isArray(first) ? (first as Record<string, unknown>[]) : result;
 }
 
 /** What does not fit is refused, not cut short. */
@@ -213,8 +224,8 @@ const KEY_CONFLICTS = [1062, 1586];
 const CONSTRAINTS = [1048, 1216, 1217, 1264, 1265, 1366, 1406, 1451, 1452, 3819, 4025];
 /** Deadlock, and a lock that did not come in time. */
 const CONTENTION = [1205, 1213];
-/** Login, database, privileges. */
-const DENIED = [1044, 1045, 1049, 1142, 1143, 1227, 1370, 1698];
+/** Login, database, privileges, a server or a session that may only read: then even a COMMIT is undone. */
+const DENIED = [1044, 1045, 1049, 1142, 1143, 1227, 1290, 1370, 1698, 1792, 1836];
 
 export function failureOfMysql(error: unknown): DatabaseFailure | undefined {
   if (error instanceof ConnectionFailure) return "unavailable";

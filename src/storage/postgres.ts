@@ -32,6 +32,7 @@ export const POSTGRES: DialectTraits = {
   snapshotsNeedIsolation: true,
   undoesSchemaChanges: true,
   saysOnConflict: true,
+  runsBlocks: false,
   tableOptions: undefined,
   nowMs: "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
   takeSchemaLock: `select pg_try_advisory_lock(${SCHEMA_LOCK})::int as taken`,
@@ -186,7 +187,8 @@ function stateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-const DENIED = ["28000", "28P01", "3D000", "42501"];
+/** Login, database, privileges, a session that may only read. */
+const DENIED = ["28000", "28P01", "3D000", "42501", "25006"];
 const CONTENTION = ["40001", "40P01", "55P03"];
 
 export function failureOfPostgres(error: unknown): DatabaseFailure | undefined {

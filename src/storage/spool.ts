@@ -8,7 +8,7 @@ import type { Execution } from "../domain/fill.ts";
 import type { BotCode, ClientOrderId, Side } from "../domain/ids.ts";
 import { instant } from "../domain/ids.ts";
 import { unavailable } from "./database.ts";
-import { wholeMs } from "./mapping.ts";
+import { wholeMs } from "./column-text.ts";
 import type { FillSpool, SpooledFill, SpoolOutcome } from "./storage.ts";
 
 export interface SpoolOptions {

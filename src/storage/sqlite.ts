@@ -17,6 +17,7 @@ export const SQLITE: DialectTraits = {
   snapshotsNeedIsolation: false,
   undoesSchemaChanges: true,
   saysOnConflict: true,
+  runsBlocks: false,
   tableOptions: undefined,
   nowMs: "cast(unixepoch('subsec') * 1000 as integer)",
   takeSchemaLock: undefined,
@@ -27,6 +28,7 @@ export const SQLITE: DialectTraits = {
       if (error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") return "keyConflict";
       if (error.code === "SQLITE_CONSTRAINT_UNIQUE") return "keyConflict";
       if (error.code.startsWith("SQLITE_BUSY")) return "contention";
+      if (error.code.startsWith("SQLITE_READONLY")) return "denied";
       return error.code.startsWith("SQLITE_CONSTRAINT") ? "constraint" : "unavailable";
     }
     return error instanceof Error && CLOSED_MESSAGES.includes(error.message) ? "unavailable" : undefined;

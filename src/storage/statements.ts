@@ -169,7 +169,7 @@ function saveDay(db: Kysely<Schema>, { saysOnConflict }: DialectTraits, row: Dai
 const CLAIM_KEY = ["exchange", "account", "symbol", "epoch", "token"] as const;
 const PROGRESS = ["executed", "quote", "fee", "base_fee"] as const;
 
-const ORDER = [
+export const ORDER = [
   "client_order_id",
   "bot_code",
   "slot",

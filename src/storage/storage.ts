@@ -286,6 +286,7 @@ export interface Storage {
   /** Lets what is still held as a whole live for `ttlMs` from now, by the database's clock; the tokens of that. */
   extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>>;
   freeLocks(held: HeldLocks): Promise<void>;
+  /** Resolves where the database answers and takes writes. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

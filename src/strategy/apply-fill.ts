@@ -3,7 +3,7 @@ import type { Money } from "../domain/amounts.ts";
 import { ZERO_MONEY } from "../domain/amounts.ts";
 import type { Execution } from "../domain/fill.ts";
 import { notional, valueOfBase } from "../domain/instrument.ts";
-import type { OrderRef, WorkingOrder } from "../domain/order.ts";
+import type { OrderRef, Progress, WorkingOrder } from "../domain/order.ts";
 import { ORDER_TRANSITIONS } from "../domain/order.ts";
 import type { ExecutionValue } from "./accounting.ts";
 import { NO_PROGRESS, addExecution, countExecution } from "./accounting.ts";
@@ -15,19 +15,21 @@ import { movePrice } from "./move-price.ts";
 import { NO_BACK_OFF } from "./state.ts";
 import type { OrderPlace } from "./order-place.ts";
 import { liftGeneration, placeOf, setWorking, slotOf, statusOf, workingOrder } from "./order-place.ts";
+import { openForgottenSlot } from "./window.ts";
 
-/** Counts an execution once; one that was counted already changes nothing. */
+/** Counts an execution once, whatever it is of; one that was counted already changes nothing. */
 export function applyFill(draft: Draft, ref: OrderRef, execution: Execution): void {
+  openForgottenSlot(draft, ref.slot);
   const place = placeOf(draft, ref.slot);
-  if (!place) return halt(draft, ref, `slot ${ref.slot} is not one of this bot's`);
-  const working = workingOrder(draft, place);
+  const working = place && workingOrder(draft, place);
   const isWorking = working?.terms.id === ref.id;
   if (isWorking && working.progress.tradeIds.includes(execution.tradeId)) return;
 
   draft.records.push({ kind: "fill", fill: { ...execution, id: ref.id } });
   const value = valueOf(draft, ref, execution);
   draft.totals = countExecution(draft.totals, execution, value);
-  if (isWorking) advance(draft, place, working, execution, value);
+  if (!place) applyStray(draft, ref, execution, value);
+  else if (isWorking) advance(draft, place, working, execution, value);
   else applyLate(draft, place, ref, execution, value);
   movePrice(draft, execution.price, execution.at);
 }
@@ -67,8 +69,7 @@ function applyLate(
   if (ORDER_TRANSITIONS[status].partFill === "halt") halt(draft, ref, `executed although ${status}`);
   draft.event("late_fill", { id: ref.id, slot: ref.slot, side: ref.side, tradeId: execution.tradeId });
   liftGeneration(draft, place, ref);
-  const late = addExecution(NO_PROGRESS, execution, value);
-  draft.records.push({ kind: "lateProgress", id: ref.id, progress: late });
+  const late = recordLate(draft, ref, execution, value);
   if (place.kind === "initial") {
     draft.touchAll();
     return stock(draft, late);
@@ -87,6 +88,19 @@ function applyLate(
     draft.touch(ref.slot);
   }
   if (draft.mode === "closing") finishClosing(draft);
+}
+
+/** No slot can hold it: it is in the totals, and what becomes of it a person decides. */
+function applyStray(draft: Draft, ref: OrderRef, execution: Execution, value: ExecutionValue): void {
+  recordLate(draft, ref, execution, value);
+  halt(draft, ref, `slot ${ref.slot} is not one of this bot's`);
+}
+
+function recordLate(draft: Draft, order: OrderRef, execution: Execution, value: ExecutionValue): Progress {
+  const { exchangeOrderId, price, at } = execution;
+  const progress = addExecution(NO_PROGRESS, execution, value);
+  draft.records.push({ kind: "lateProgress", order, exchangeOrderId, price, at, progress });
+  return progress;
 }
 
 /**

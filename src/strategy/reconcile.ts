@@ -22,8 +22,8 @@ import {
 import { refOf } from "./order-ref.ts";
 import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
 import type { GridState } from "./state.ts";
-import { heldLots, newSlot } from "./state.ts";
-import { levelOf, windowSlot } from "./window.ts";
+import { heldLots } from "./state.ts";
+import { openForgottenSlot } from "./window.ts";
 import { workingOrders } from "./working-orders.ts";
 
 /** A balance is read a little before or after the fills: one shortfall means nothing. */
@@ -56,7 +56,7 @@ export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
     const ref = refOf(draft.bot, order.id);
     if (!ref) continue;
     shown.set(ref.id, order);
-    openForgottenSlot(draft, ref);
+    openForgottenSlot(draft, ref.slot);
     if (order.status !== "open") rememberForgotten(draft, ref, order);
     if (order.status === "open" && !meetWorking(draft, ref, order)) strangers.set(ref.id, { ref, order });
   }
@@ -162,14 +162,6 @@ function rememberForgotten(draft: Draft, ref: OrderRef, order: ExchangeOrder): v
   draft.records.push({ kind: "adoptedOrder", terms, status, exchangeOrderId });
   draft.event("order_remembered", { id: ref.id, slot: ref.slot, side: ref.side });
   noteEnd(draft, place, ref, status);
-}
-
-/** Nor does it know the slots that a window has opened since; their numbers say what they are. */
-function openForgottenSlot(draft: Draft, { slot }: OrderRef): void {
-  const { window } = draft.rules;
-  if (!window || placeOf(draft, slot)) return;
-  const terms = windowSlot(window, draft.bot.instrument, levelOf(slot));
-  if (terms) draft.insertSlot(newSlot(terms));
 }
 
 /** Nothing new is placed where an orphan still rests. */

@@ -6,6 +6,7 @@ import type { SlotNumber } from "../domain/ids.ts";
 import { slotNumber } from "../domain/ids.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import type { Draft } from "./draft.ts";
+import { placeOf } from "./order-place.ts";
 import type { Rules, WindowRules } from "./rules.ts";
 import { newSlot } from "./state.ts";
 
@@ -57,6 +58,14 @@ export function openWindowSlots(draft: Draft): void {
     const terms = windowSlot(window, draft.bot.instrument, level);
     if (terms) draft.insertSlot(newSlot(terms));
   }
+}
+
+/** Opens the slot again where a restored backup has forgotten that the window had reached it: its number says what it is. */
+export function openForgottenSlot(draft: Draft, slot: SlotNumber): void {
+  const { window } = draft.rules;
+  if (!window || placeOf(draft, slot) || levelPrice(window, levelOf(slot)) < 1) return;
+  const terms = windowSlot(window, draft.bot.instrument, levelOf(slot));
+  if (terms) draft.insertSlot(newSlot(terms));
 }
 
 /** The slots with which a grid starts: a range's own, or the buy window at the start price. */

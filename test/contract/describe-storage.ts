@@ -442,6 +442,29 @@ export function describeStorage(name: string, start: () => Promise<TestDatabase>
         expect(await storage.deliveredFills(bot)).toEqual([fill("t2")]);
         expect(await storage.fillsOf(bot)).toEqual([fill("t1")]);
       });
+
+      it("are stored with an order that nobody has stored, as closed and never to be used again", async () => {
+        const order = sampleTerms(bot, 1, "buy", 7);
+        const fills = [sampleFill(order, "t1"), sampleFill(order, "t2")];
+        const progress = { ...NO_PROGRESS, executed: quantityLots(400), quote: parseMoney("4.0004") };
+        const records = fills.flatMap((one): readonly StoreRecord[] => [
+          { kind: "fill", fill: one },
+          { kind: "lateProgress", order, ...one, progress },
+        ]);
+        await storage.deliverFills(bot, fills);
+
+        expect(await storage.commit(claim, bot, records)).toBe("stored");
+
+        expect(await storage.fillsOf(bot)).toEqual(fills);
+        expect(await storage.deliveredFills(bot)).toEqual([]);
+        expect(await storage.listOrders({ limit: 5 })).toMatchObject([
+          { id: order.id, generation: 7, status: "canceled", quantity: "0.08", executed: "0.08" },
+        ]);
+        expect((await storage.loadLedger(bot)).lastOrders).toMatchObject([{ generation: 7 }]);
+        // Its age is not known: what else was forgotten is still looked for as far back as before.
+        expect((await storage.loadLedger(bot)).lastIntentAt).toBe(bot.createdAt);
+        expect(await storage.insertIntent(claim, bot, sampleIntent(bot, 1, "buy", 7))).toBe("taken");
+      });
     });
 
     describe("durability", () => {

@@ -126,6 +126,25 @@ describe("a bot on a venue through ccxt", () => {
     });
   });
 
+  it("is refused where it wants more orders than the exchange lets rest; one that is stored goes on with so many", async () => {
+    const many = { lattice: "range", lower: "50", upper: "150", grids: "250", initial: "none" };
+    const window = { price_interval: undefined, buy_window_size: undefined, min_order_value: undefined };
+    await expect(start({}, {}, { ...window, ...many })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message:
+        `trading.symbols[0] (${market.symbol}): up to 250 orders rest, and the exchange takes 200 of an account: ` +
+        `set order_cleanup_threshold to 200 or less for ${market.symbol} (trading.symbols), or use fewer levels`,
+    });
+
+    const first = await start({}, {}, { ...window, ...many, order_cleanup_threshold: "5" });
+    await first.close("test");
+    running = [];
+    const second = await start({}, {}, { ...window, ...many });
+
+    expect(second.instance.statuses()[0]?.state.rules.maxOrders).toBe(200);
+    expect(lines.filter(({ event }) => event === "grid.orders_limited")).toHaveLength(1);
+  });
+
   it("writes its keys into no line", async () => {
     await venue.admin.faults([{ kind: "error_before", route: "* /api/v3/order", status: 502, times: 5 }]);
     await start();

@@ -38,11 +38,24 @@ const SERVERS = [
     program: "postgres",
     owner: "postgres",
     start: () => startPostgres({ settings: { synchronous_commit: "on" } }),
+    refuseWrites: (isRefused: boolean) => [
+      "set default_transaction_read_only = off",
+      `alter system set default_transaction_read_only = ${isRefused ? "on" : "off"}`,
+      "select pg_reload_conf()",
+    ],
+    ordinary: "create role ordinary login superuser password 'canary'",
   },
-  { program: "mariadbd", owner: "mysql", start: () => startMariadb() },
+  {
+    program: "mariadbd",
+    owner: "mysql",
+    start: () => startMariadb(),
+    refuseWrites: (isRefused: boolean) => [`set global read_only = ${isRefused ? "on" : "off"}`],
+    // The administrator's writes are never refused.
+    ordinary: "grant all on `quantmesh\\_%`.* to ordinary@'%' identified by 'canary'",
+  },
 ] as const;
 
-for (const { program, owner, start } of SERVERS)
+for (const { program, owner, start, refuseWrites, ordinary } of SERVERS)
   describeWithServers([program], `a bot on a private ${program} (seed ${seed})`, () => {
     let server: DatabaseServer;
     let folder = "";
@@ -106,6 +119,7 @@ for (const { program, owner, start } of SERVERS)
       return override(real, {
         ping: () => ask(() => real.ping()),
         findBot: (market) => ask(() => real.findBot(market)),
+        deliverFills: (bot, fills) => ask(() => real.deliverFills(bot, fills)),
       });
     }
 
@@ -171,6 +185,37 @@ for (const { program, owner, start } of SERVERS)
         );
       },
     );
+
+    it("that takes no writes for a while waits for it with its session, and goes on by itself", {
+      timeout: 300_000,
+    }, async () => {
+      await server.run([ordinary]);
+      const login = { user: "ordinary", password: "canary" };
+      const real = await createStorage(parseDsn(server.dsn(new URL(dsn).pathname.slice(1), login)));
+      opened.push(real);
+      let changing: Promise<void> = Promise.resolve();
+      const change = (isRefused: boolean): Promise<void> => {
+        changing = server.run(refuseWrites(isRefused));
+        return changing;
+      };
+      const waiting = override(real, {
+        insertIntent: (...args) => changing.then(() => real.insertIntent(...args)),
+        commit: (...args) => changing.then(() => real.commit(...args)),
+      });
+
+      const end = await replay(
+        config,
+        { storage: () => comingBack(waiting, 9, () => change(false)) },
+        ({ market }) => void market.clock.after(20 * MINUTE_MS, () => void change(true)),
+        { books: real },
+      );
+
+      expectSound(end);
+      const events = end.log.map(({ event }) => event);
+      expect(events).toContain("storage.away");
+      expect(events.filter((event) => event === "bot.session_lost")).toHaveLength(1);
+      expect(events).not.toContain("bot.reopen_failed");
+    });
 
     it.each([
       { how: "still lists them", forgets: false },

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { RunningInstance } from "../../src/cli/run-instance.ts";
 import type { Config } from "../../src/config/schema.ts";
@@ -26,7 +27,7 @@ beforeEach(async () => {
   const grid = { symbol: "BTC/USDT", candleFile, lower: 26_000, upper: 28_000, grids: 30 };
   const whole = await replayConfig(folder, [grid]);
   config = { ...whole, database: { ...whole.database, dsn: ":memory:" }, web: { ...whole.web, port: 0 } };
-  books = await createStorage({ type: "sqlite", file: ":memory:" });
+  books = await createStorage({ type: "sqlite", file: join(folder, "books.db") });
   spool = openSpool({ file: join(folder, "spool.db"), capacity: 1_000, now: () => Date.now() });
 });
 afterEach(async () => {
@@ -63,6 +64,40 @@ it("counts what the spool kept where the exchange lists it no more", async () =>
   expect(forgotten).toBeGreaterThan(0);
   expectSound(end);
   expect(spool.depth).toBe(0);
+});
+
+it("counts what the spool kept of orders that neither the database nor the exchange remembers", async () => {
+  await runCutOff(40, 120);
+  const kept = new Set(spool.oldest(spool.depth).map(({ fill }) => fill.tradeId));
+  const forgotten = forgetOrders(spool.oldest(spool.depth).map(({ fill }) => fill.id));
+  expect(forgotten.size).toBeGreaterThan(3);
+  const isRemembered = ({ id }: { readonly id?: string | undefined }): boolean =>
+    id === undefined || !forgotten.has(id);
+
+  const end = await replay(
+    config,
+    {
+      storage: () => books,
+      spool: () => spool,
+      exchange: (real) =>
+        override(real, {
+          openOrders: async (symbol) => (await real.openOrders(symbol)).filter(isRemembered),
+          ordersSince: async (symbol, since) => (await real.ordersSince(symbol, since)).filter(isRemembered),
+          findOrder: async (symbol, id) => (forgotten.has(id) ? undefined : real.findOrder(symbol, id)),
+          fillsSince: async (symbol, cursor) => {
+            const page = await real.fillsSince(symbol, cursor);
+            return { ...page, fills: page.fills.filter(({ tradeId }) => !kept.has(tradeId)) };
+          },
+        }),
+    },
+    () => undefined,
+    { books },
+  );
+
+  expectSound(end);
+  expect(spool.depth).toBe(0);
+  const told = end.log.filter(({ event }) => event === "fill.order_forgotten");
+  expect(new Set(told.map(({ fields }) => fields["id"]))).toEqual(forgotten);
 });
 
 it("neither sends nor stores anything while the database is away, and shows what waits", async () => {
@@ -136,4 +171,17 @@ async function runCutOff(
   );
   await looked;
   return end;
+}
+
+/** Takes these orders out of the database, as an older copy of it would not have them; those that it had. */
+function forgetOrders(ids: readonly string[]): ReadonlySet<string> {
+  const database = new Database(join(folder, "books.db"));
+  try {
+    const forget = database.prepare(
+      "delete from orders where client_order_id = ? and client_order_id not in (select client_order_id from fills)",
+    );
+    return new Set(ids.filter((id) => forget.run(id).changes === 1));
+  } finally {
+    database.close();
+  }
 }

@@ -10,6 +10,7 @@ import type { Keys } from "../../exchange/ccxt/create-client.ts";
 import type { CcxtView } from "../../exchange/ccxt/open-ccxt-exchange.ts";
 import { findExchange, refusalOf } from "../../exchange/ccxt/exchange-table.ts";
 import { readKeys } from "../exchange-keys.ts";
+import { sendsOrders } from "../fit-order-counts.ts";
 import { ccxtOptions, realExchangeOf } from "../open-market.ts";
 import { NO_LOG, NO_METRICS } from "../preview-grids.ts";
 import { instancesOf, sharesLimits } from "../shared-limits.ts";
@@ -57,12 +58,12 @@ export async function checkExchange(config: Config, instances: number): Promise<
       // Where the exchange tells nothing of the key, its account still refuses a wrong one.
       ...(account?.kind === "unread" && key?.level !== "fault" ? [account.finding] : []),
       ...grids.findings,
-      ...(sends(real.mode)
+      ...(sendsOrders(real.mode)
         ? [
             judgeLimits(config, view, instances, partsOf(config, real)),
             ...judgeOrderCounts(
               grids.checked,
-              (symbol) => view.mostOpenOrders(symbol),
+              (symbol) => view.exchange.mostOpenOrders(symbol),
               real.limits.max_open_orders,
             ),
           ]
@@ -74,14 +75,9 @@ export async function checkExchange(config: Config, instances: number): Promise<
   }
 }
 
-/** In the other modes no order leaves and no list is read. */
-function sends(mode: string): boolean {
-  return mode === "live" || mode === "sandbox";
-}
-
 /** Whether orders may be sent there at all. */
 function refusalIn(name: string, mode: string): Finding | undefined {
-  if (!sends(mode)) return undefined;
+  if (!sendsOrders(mode)) return undefined;
   const facts = findExchange(name);
   const refusal = facts ? refusalOf(facts) : `"${name}" is not in the exchange table`;
   if (refusal === undefined) return undefined;

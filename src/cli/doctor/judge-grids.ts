@@ -7,6 +7,7 @@ import { fault, ok, warn } from "../../domain/finding.ts";
 import { valueOfBase } from "../../domain/instrument.ts";
 import type { Balance } from "../../exchange/exchange.ts";
 import type { CheckedGrid } from "../check-grids.ts";
+import { mostResting, tooManyOrders } from "../fit-order-counts.ts";
 import { percent } from "../plan-command.ts";
 import { withStartingSlots } from "../preview-grids.ts";
 
@@ -29,23 +30,11 @@ export function judgeOrderCounts(
   mostOf: (symbol: string) => number | undefined,
   ownMost: number | undefined,
 ): readonly Finding[] {
-  const counts = grids.map((grid) => ({
-    symbol: grid.symbol,
-    count: mostResting(grid),
-    most: mostOf(grid.symbol),
-  }));
-  const tooMany = counts.flatMap(({ symbol, count, most }) =>
-    most === undefined || count <= most
-      ? []
-      : [
-          fault(
-            "exchange.limits",
-            `${symbol}: up to ${count} orders rest, and the exchange takes ${most} of an account`,
-            `set order_cleanup_threshold to ${most} or less for ${symbol} (trading.symbols), or use fewer levels`,
-          ),
-        ],
-  );
-  const sum = counts.reduce((total, { count }) => total + count, 0);
+  const tooMany = grids.flatMap((grid) => {
+    const found = tooManyOrders(grid, mostOf(grid.symbol));
+    return found ? [fault("exchange.limits", `${grid.symbol}: ${found.says}`, found.remedy)] : [];
+  });
+  const sum = grids.reduce((total, grid) => total + mostResting(grid), 0);
   if (ownMost === undefined || sum <= ownMost) return tooMany;
   return [
     ...tooMany,
@@ -55,12 +44,6 @@ export function judgeOrderCounts(
       `raise limits.max_open_orders to ${sum}, or lower order_cleanup_threshold in trading.symbols`,
     ),
   ];
-}
-
-/** Each slot has one order at a time. */
-function mostResting({ preview: bot, rules }: CheckedGrid): number {
-  const { buyLevels, sellLevels } = rules.window;
-  return Math.min(bot.lattice.kind === "range" ? bot.slots.length : buyLevels + sellLevels, rules.maxOrders);
 }
 
 /** Of each quote: what the grids of it need at their start against what the account owns, the grids' base included. */

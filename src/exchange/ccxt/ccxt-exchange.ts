@@ -120,6 +120,11 @@ export class CcxtExchange implements Exchange {
     return toPrice(instrument, ticker, this.#parts.time.now());
   }
 
+  mostOpenOrders(symbol: string): number | undefined {
+    const { client, dialect } = this.#parts;
+    return dialect.mostOpenOrders(client.markets?.[symbol] ?? {});
+  }
+
   async admit(symbol: string, terms: OrderTerms, signal: AbortSignal): Promise<Admission> {
     const instrument = await this.instrument(symbol);
     const refusal = this.#refusalOf(instrument, terms);

@@ -104,8 +104,6 @@ export interface CcxtView {
   /** The exchange's own, or what the config says instead. */
   readonly allowed: readonly WindowLimit[];
   readonly weights: Dialect["weights"];
-  /** How many orders of one account may rest in a symbol; undefined where the exchange does not tell. */
-  mostOpenOrders(symbol: string): number | undefined;
 }
 
 /**
@@ -114,13 +112,8 @@ export interface CcxtView {
  */
 export async function openCcxtView(options: CcxtOptions, keys: Keys | undefined): Promise<CcxtView> {
   const dialect = DIALECTS[options.exchange] ?? PLAIN;
-  const { exchange, client, allowed } = await build(options, dialect, keys);
-  return {
-    exchange,
-    allowed,
-    weights: dialect.weights,
-    mostOpenOrders: (symbol) => dialect.mostOpenOrders(client.markets?.[symbol] ?? {}),
-  };
+  const { exchange, allowed } = await build(options, dialect, keys);
+  return { exchange, allowed, weights: dialect.weights };
 }
 
 async function build(
@@ -130,7 +123,6 @@ async function build(
 ): Promise<{
   readonly exchange: CcxtExchange;
   readonly streams: CcxtStreams;
-  readonly client: CcxtClient;
   readonly allowed: readonly WindowLimit[];
 }> {
   const { exchange: id, account, clock, log, metrics, urls, isSandbox = false } = options;
@@ -226,7 +218,7 @@ async function build(
     time,
     log,
   });
-  return { exchange, streams, client, allowed };
+  return { exchange, streams, allowed };
 }
 
 /** A key that can withdraw can lose all; one that cannot trade is of no use. */

@@ -24,6 +24,7 @@ export type PriceSource = Pick<
   | "time"
   | "instrument"
   | "price"
+  | "mostOpenOrders"
   | "subscribe"
   | "ping"
   | "close"

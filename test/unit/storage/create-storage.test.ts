@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { QuantmeshError } from "../../../src/domain/errors.ts";
 import { createStorage, openDatabase } from "../../../src/storage/create-storage.ts";
+import { KyselyStorage } from "../../../src/storage/kysely-storage.ts";
 import { SCHEMA_VERSION, migrateTo } from "../../../src/storage/migrations/migrate.ts";
 
 describe("createStorage", () => {
@@ -46,6 +47,25 @@ describe("createStorage", () => {
     expect(await pragma("foreign_keys")).toEqual({ foreign_keys: 1 });
     expect(await pragma("busy_timeout")).toEqual({ timeout: 0 });
     await database.close();
+  });
+
+  it("says of a file that takes no writes that it is unavailable, also where it can be read", async () => {
+    const database = await openDatabase({ type: "sqlite", file: join(folder, "quantmesh.sqlite") });
+    await migrateTo(database, SCHEMA_VERSION);
+    const storage = new KyselyStorage(database);
+    const refuseWrites = (how: "on" | "off") =>
+      database.session((db) => sql`pragma query_only = ${sql.raw(how)}`.execute(db));
+    await refuseWrites("on");
+
+    expect(await storage.listBots()).toEqual([]);
+    await expect(storage.ping()).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      isOutcomeUnknown: false,
+      message: expect.stringMatching(/readonly database$/),
+    });
+    await refuseWrites("off");
+    await expect(storage.ping()).resolves.toBeUndefined();
+    await storage.close();
   });
 
   it.each<[string, (folder: string) => string]>([

@@ -81,4 +81,33 @@ describe("an order that a restored backup has forgotten", () => {
     expect(bench.state.mode).toBe("running");
     expect(slotAt(bench, 600)).toMatchObject({ phase: { kind: "selling" }, buys: { generation: 1 } });
   });
+
+  it("opens that slot for a fill alone, where no list shows its order", () => {
+    const rules = windowRules();
+    const bench = new Bench(windowBot(1002, {}, rules), emptyLedger(), rules);
+    const ref = refOf(WINDOW_SLOT_BASE - 40, "buy", 1);
+    const terms = { ...ref, type: "limit" as const, price: ticks(600), quantity: lots(83), createdAt: at(0) };
+
+    const { records } = bench.snapshot(1002, { fills: [{ order: ref, execution: executionOf(terms, 83) }] });
+
+    const kinds = records.map(({ kind }) => kind);
+    expect(kinds.indexOf("slotOpened")).toBeLessThan(kinds.indexOf("fill"));
+    expect(slotAt(bench, 600)).toMatchObject({ phase: { kind: "selling" }, buys: { generation: 1 } });
+  });
+
+  it("has its fill stored and counted where no slot can hold it, and the bot halts", () => {
+    const bench = new Bench(makeBot(105, { grids: 1, initial: "none" }));
+    const terms = { ...termsOf(bench.state.bot, 0, "buy", 1, 0), ...refOf(17, "buy", 1) };
+
+    const { records } = bench.snapshot(105, {
+      fills: [{ order: refOf(17, "buy", 1), execution: executionOf(terms, 100) }],
+    });
+
+    expect(records).toContainEqual(expect.objectContaining({ kind: "fill" }));
+    expect(records).toContainEqual(
+      expect.objectContaining({ kind: "lateProgress", order: refOf(17, "buy", 1) }),
+    );
+    expect(bench.state).toMatchObject({ mode: "halted", totals: { fills: 1, position: 100 } });
+    expect(bench.state.modeReason).toMatch(/slot 17 is not one of this bot's$/);
+  });
 });

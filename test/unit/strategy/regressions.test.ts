@@ -226,7 +226,7 @@ describe("regressions", () => {
     expect(r.records).toContainEqual(
       expect.objectContaining({
         kind: "lateProgress",
-        id: terms.id,
+        order: expect.objectContaining({ id: terms.id }),
         progress: expect.objectContaining({ executed: 100 }),
       }),
     );
