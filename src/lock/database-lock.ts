@@ -5,6 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { HeldLocks, Storage } from "../storage/storage.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
+import { MOST_AT_ONCE } from "./lock.ts";
 import { LockUnavailable, closedLock, reasonOf } from "./unavailable.ts";
 import { UndoQueue } from "./undo-queue.ts";
 import { validUntil } from "./validity.ts";
@@ -13,7 +14,7 @@ import { WaitingLine } from "./waiting-line.ts";
 export interface DatabaseLockOptions {
   readonly type: "database";
   /** Stays open when the lock is closed. */
-  readonly storage: Pick<Storage, "takeLocks" | "extendLocks" | "freeLocks" | "ping">;
+  readonly storage: Pick<Storage, "takeLocks" | "takeEachLock" | "extendLocks" | "freeLocks" | "ping">;
   readonly prefix: string;
   readonly maxTtlMs: number;
 }
@@ -40,8 +41,7 @@ export class DatabaseLock implements LockProvider {
     this.#refuseIfClosed();
     const { storage, maxTtlMs } = this.#options;
     invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
-    this.#grants += 1;
-    const token = `${this.#session}.${this.#grants}`;
+    const token = this.#newToken();
     const held = { names: this.#namesOf(keys), token };
     const until = validUntil(this.#clock.monotonic(), ttlMs);
     let fence: number | undefined;
@@ -56,6 +56,39 @@ export class DatabaseLock implements LockProvider {
       return { keys, owner, token, fence: BigInt(fence), validUntil: until };
     this.#undo(held, ttlMs);
     throw new LockUnavailable("lock service database granted what had expired by then", true);
+  }
+
+  async tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]> {
+    this.#refuseIfClosed();
+    const { storage, maxTtlMs, prefix } = this.#options;
+    invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
+    invariant(keys.length <= MOST_AT_ONCE, `${keys.length} keys are more than may be asked for at once`);
+    const locks = keys.map((key) => ({ name: prefix + key, token: this.#newToken() }));
+    const undo = (): void => {
+      for (const { name, token } of locks) this.#undo({ names: [name], token }, ttlMs);
+    };
+    const until = validUntil(this.#clock.monotonic(), ttlMs);
+    let fences: ReadonlyMap<string, number>;
+    try {
+      fences = await this.#within(storage.takeEachLock({ locks, ...owner, ttlMs }));
+    } catch (error) {
+      if (!(error instanceof LockUnavailable) || error.maybeDone) undo();
+      throw error;
+    }
+    if (this.#clock.monotonic() >= until) {
+      undo();
+      throw new LockUnavailable("lock service database granted what had expired by then", true);
+    }
+    return keys.map((key, index) => {
+      const { token } = locks[index] as (typeof locks)[number];
+      const fence = fences.get(token);
+      if (fence === undefined) return undefined;
+      return { keys: [key], owner, token, fence: BigInt(fence), validUntil: until };
+    });
   }
 
   acquire(
@@ -106,6 +139,11 @@ export class DatabaseLock implements LockProvider {
     this.#isClosed = true;
     this.#line.close();
     await this.#undoing.close();
+  }
+
+  #newToken(): string {
+    this.#grants += 1;
+    return `${this.#session}.${this.#grants}`;
   }
 
   #namesOf(keys: readonly string[]): readonly string[] {

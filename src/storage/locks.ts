@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 import type { DialectTraits } from "./dialect.ts";
 import { RepeatedQuery } from "./repeated-query.ts";
 import type { LocksTable, Schema } from "./schema.ts";
-import type { HeldLocks, LockRequest } from "./storage.ts";
+import type { EachLockRequest, HeldLocks, LockRequest } from "./storage.ts";
 
 type TakeValues = Omit<LocksTable, "fence" | "expires_at"> & { readonly ttl: number };
 
@@ -67,6 +67,36 @@ export async function takeLocks(
     if (error instanceof NotAll) return undefined;
     throw error;
   }
+}
+
+/** Each name by itself; the fence of each that is taken, by its token. */
+export async function takeEachLock(
+  database: Database,
+  { locks, fleet, epoch, ttlMs }: EachLockRequest,
+): Promise<ReadonlyMap<string, number>> {
+  const { traits } = database;
+  // In one order for everybody, so that two who want the same names do not wait for each other.
+  const rows = locks
+    .map(({ name, token }) => ({ name, fleet, epoch, token }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (traits.saysOnConflict) {
+    const taken = await database.writeOne((db) => takeRows(traits, rows, ttlMs).execute(db));
+    return new Map(taken.rows.map(({ token, fence }) => [token, fence]));
+  }
+  return database.transaction(async (trx) => {
+    await takeRows(traits, rows, ttlMs).execute(trx);
+    const held = await trx
+      .selectFrom("locks")
+      .select(["token", "fence"])
+      .where(
+        "name",
+        "in",
+        rows.map(({ name }) => name),
+      )
+      .execute();
+    const asked = new Set(rows.map(({ token }) => token));
+    return new Map(held.filter(({ token }) => asked.has(token)).map(({ token, fence }) => [token, fence]));
+  });
 }
 
 /** Lets those of `held` live for `ttlMs` from now that still are whole; returns their tokens. */
