@@ -23,11 +23,7 @@ export function compileLockStatements(db: Kysely<Schema>, traits: DialectTraits)
       compile: () => takeRows(traits, [row], row.ttl).compile(db),
     })),
     freeOne: new RepeatedQuery(["name", "token"], ({ name, token }) =>
-      db
-        .updateTable("locks")
-        .set({ token: "", expires_at: 0 })
-        .where("name", "=", name)
-        .where("token", "=", token),
+      freeRows(db, token).where("name", "=", name),
     ),
   };
 }
@@ -109,26 +105,20 @@ export function extendLocks(
   return database.transaction(async (trx) => {
     const whole = new Set<string>();
     for (const some of chunksOf(held)) {
-      const tokens = some.map(({ token }) => token);
       const rows = await trx
         .selectFrom("locks")
         .select(["name", "token"])
-        .where("token", "in", tokens)
+        .where("name", "in", namesOf(some))
         .where("expires_at", ">", now)
         .$if(database.traits.locksRows, (query) => query.forUpdate())
         .execute();
-      const count = new Map<string, number>();
-      for (const { token } of rows) count.set(token, (count.get(token) ?? 0) + 1);
-      const extended = some.filter(({ token, names }) => count.get(token) === names.length);
+      const holder = new Map(rows.map(({ name, token }) => [name, token]));
+      const extended = some.filter(({ token, names }) => names.every((name) => holder.get(name) === token));
       if (extended.length === 0) continue;
       await trx
         .updateTable("locks")
         .set({ expires_at: sql`${now} + ${ttlMs}` })
-        .where(
-          "token",
-          "in",
-          extended.map(({ token }) => token),
-        )
+        .where("name", "in", namesOf(extended))
         .execute();
       for (const { token } of extended) whole.add(token);
     }
@@ -145,8 +135,12 @@ export function freeLocks(
   const [name] = names;
   return database.writeOne(async (db) => {
     if (name !== undefined && names.length === 1) await freeOne.run(db, { name, token });
-    else await db.updateTable("locks").set({ token: "", expires_at: 0 }).where("token", "=", token).execute();
+    else await freeRows(db, token).where("name", "in", names).execute();
   });
+}
+
+function freeRows(db: Kysely<Schema>, token: string) {
+  return db.updateTable("locks").set({ token: "", expires_at: 0 }).where("token", "=", token);
 }
 
 /** One of the names is somebody else's: nothing is taken. */
@@ -180,6 +174,10 @@ function takeRows(
     expires_at = if(${isOurs}, values(expires_at), expires_at),
     epoch = if(${isOurs}, values(epoch), epoch),
     fleet = if(${isOurs}, values(fleet), fleet)`;
+}
+
+function namesOf(held: readonly HeldLocks[]): readonly string[] {
+  return held.flatMap(({ names }) => names);
 }
 
 function chunksOf<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
