@@ -5,6 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { HeldLocks, Storage } from "../storage/storage.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
+import { MOST_AT_ONCE } from "./lock.ts";
 import { LockUnavailable, closedLock, reasonOf } from "./unavailable.ts";
 import { UndoQueue } from "./undo-queue.ts";
 import { validUntil } from "./validity.ts";
@@ -13,7 +14,7 @@ import { WaitingLine } from "./waiting-line.ts";
 export interface DatabaseLockOptions {
   readonly type: "database";
   /** Stays open when the lock is closed. */
-  readonly storage: Pick<Storage, "takeLocks" | "extendLocks" | "freeLocks" | "ping">;
+  readonly storage: Pick<Storage, "takeLocks" | "takeEachLock" | "extendLocks" | "freeLocks" | "ping">;
   readonly prefix: string;
   readonly maxTtlMs: number;
 }
@@ -40,22 +41,56 @@ export class DatabaseLock implements LockProvider {
     this.#refuseIfClosed();
     const { storage, maxTtlMs } = this.#options;
     invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
-    this.#grants += 1;
-    const token = `${this.#session}.${this.#grants}`;
+    const token = this.#newToken();
     const held = { names: this.#namesOf(keys), token };
     const until = validUntil(this.#clock.monotonic(), ttlMs);
     let fence: number | undefined;
     try {
       fence = await this.#within(storage.takeLocks({ ...held, ...owner, ttlMs }));
     } catch (error) {
-      if (!(error instanceof LockUnavailable) || error.maybeDone) this.#undo(held, ttlMs);
+      if (!(error instanceof LockUnavailable) || error.maybeDone) this.#undo([held], ttlMs);
       throw error;
     }
     if (fence === undefined) return undefined;
     if (this.#clock.monotonic() < until)
       return { keys, owner, token, fence: BigInt(fence), validUntil: until };
-    this.#undo(held, ttlMs);
+    this.#undo([held], ttlMs);
     throw new LockUnavailable("lock service database granted what had expired by then", true);
+  }
+
+  async tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]> {
+    this.#refuseIfClosed();
+    const { storage, maxTtlMs, prefix } = this.#options;
+    invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
+    invariant(keys.length <= MOST_AT_ONCE, `${keys.length} keys are more than may be asked for at once`);
+    const locks = keys.map((key) => ({ name: prefix + key, token: this.#newToken() }));
+    const undo = (): void =>
+      this.#undo(
+        locks.map(({ name, token }) => ({ names: [name], token })),
+        ttlMs,
+      );
+    const until = validUntil(this.#clock.monotonic(), ttlMs);
+    let fences: ReadonlyMap<string, number>;
+    try {
+      fences = await this.#within(storage.takeEachLock({ locks, ...owner, ttlMs }));
+    } catch (error) {
+      if (!(error instanceof LockUnavailable) || error.maybeDone) undo();
+      throw error;
+    }
+    if (this.#clock.monotonic() >= until) {
+      undo();
+      throw new LockUnavailable("lock service database granted what had expired by then", true);
+    }
+    return keys.map((key, index) => {
+      const { token } = locks[index] as (typeof locks)[number];
+      const fence = fences.get(token);
+      if (fence === undefined) return undefined;
+      return { keys: [key], owner, token, fence: BigInt(fence), validUntil: until };
+    });
   }
 
   acquire(
@@ -64,7 +99,7 @@ export class DatabaseLock implements LockProvider {
     ttlMs: number,
     limits: WaitLimits,
   ): Promise<Grant | undefined> {
-    const giveBack = ({ token }: Grant): void => this.#undo({ names: this.#namesOf(keys), token }, ttlMs);
+    const giveBack = ({ token }: Grant): void => this.#undo([{ names: this.#namesOf(keys), token }], ttlMs);
     return this.#line.wait(keys, limits, () => this.tryAcquire(keys, owner, ttlMs), giveBack);
   }
 
@@ -91,7 +126,7 @@ export class DatabaseLock implements LockProvider {
     try {
       await this.#within(this.#options.storage.freeLocks(held));
     } catch (error) {
-      this.#undo(held, this.#options.maxTtlMs);
+      this.#undo([held], this.#options.maxTtlMs);
       throw error;
     }
     this.#line.released(keys);
@@ -108,12 +143,18 @@ export class DatabaseLock implements LockProvider {
     await this.#undoing.close();
   }
 
+  #newToken(): string {
+    this.#grants += 1;
+    return `${this.#session}.${this.#grants}`;
+  }
+
   #namesOf(keys: readonly string[]): readonly string[] {
     return keys.map((key) => this.#options.prefix + key);
   }
 
-  #undo(held: HeldLocks, ttlMs: number): void {
-    const free = (): Promise<void> => this.#within(this.#options.storage.freeLocks(held));
+  #undo(grants: readonly HeldLocks[], ttlMs: number): void {
+    const free = (): Promise<unknown> =>
+      Promise.all(grants.map((held) => this.#within(this.#options.storage.freeLocks(held))));
     this.#undoing.start(free, ttlMs + this.#timeoutMs);
   }
 

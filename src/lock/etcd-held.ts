@@ -131,17 +131,20 @@ export class EtcdHeld {
   }
 
   /** What was not answered may still be carried out: first it is made void, then what it did is deleted. */
-  undo(session: Session, names: readonly string[], value: string): void {
+  undo(session: Session, grants: readonly Pick<Held, "names" | "value">[]): void {
     this.#undoing += 1;
-    this.inBackground(this.#undoUntilAnswered(session, names, value));
+    this.inBackground(this.#undoUntilAnswered(session, grants));
   }
 
   /** A session that was ended can do nothing any more, and whoever ended it frees its keys. */
-  async #undoUntilAnswered(session: Session, names: readonly string[], value: string): Promise<void> {
+  async #undoUntilAnswered(
+    session: Session,
+    grants: readonly Pick<Held, "names" | "value">[],
+  ): Promise<void> {
     while (!this.#closed.signal.aborted) {
       try {
         await this.#session.voidEarlier(session);
-        await this.#delete([{ names, value }]);
+        await this.#delete(grants);
         this.#undoing -= 1;
         return;
       } catch (error) {

@@ -2,14 +2,17 @@
 import type { IKeyValue, ITxnRequest, ITxnResponse } from "etcd3";
 import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
+import { allGrants } from "./all-grants.ts";
+import type { Held } from "./etcd-held.ts";
 import { EtcdHeld, MOST_KEYS } from "./etcd-held.ts";
 import type { EtcdAccess } from "./etcd-nodes.ts";
 import { EtcdNodes } from "./etcd-nodes.ts";
 import type { Session } from "./etcd-session.ts";
 import { EtcdSession } from "./etcd-session.ts";
 import type { SessionKeys } from "./etcd-transactions.ts";
-import { holderOf, sessionKeys, takeKeys } from "./etcd-transactions.ts";
+import { holderOf, sessionKeys, takeFree, takeKeys } from "./etcd-transactions.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
+import { MOST_AT_ONCE } from "./lock.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
 import { validUntil } from "./validity.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -18,6 +21,12 @@ export interface EtcdLockOptions extends EtcdAccess {
   readonly type: "etcd";
   readonly prefix: string;
   readonly maxTtlMs: number;
+}
+
+/** An answer, and to how many members the transaction was sent for it. */
+interface Sent {
+  readonly answer: ITxnResponse;
+  readonly copies: number;
 }
 
 const TIMEOUT_SHARE = 4;
@@ -48,25 +57,55 @@ export class EtcdLock implements LockProvider {
     invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
     invariant(keys.length <= MOST_KEYS, `${keys.length} keys are more than one grant may have`);
     const session = await this.#session.lasting(ttlMs);
-    this.#grants += 1;
-    const token = `${session.id}.${this.#grants}`;
+    const token = this.#newToken(session);
     const names = keys.map((key) => prefix + key);
-    const value = `${owner.fleet} ${owner.epoch} ${token}`;
+    const value = valueOf(owner, token);
     const until = this.#untilOf(session, ttlMs);
     let fence: bigint | undefined;
     try {
       fence = await this.#take(session, names, owner, value);
     } catch (error) {
-      this.#held.undo(session, names, value);
+      this.#held.undo(session, [{ names, value }]);
       throw error;
     }
     if (fence === undefined) return undefined;
     if (this.#clock.monotonic() >= until) {
-      this.#held.undo(session, names, value);
+      this.#held.undo(session, [{ names, value }]);
       throw new LockUnavailable("lock service etcd granted what had expired by then", true);
     }
     this.#held.hold(token, { session, names, value, until: performance.now() + ttlMs, isLost: false });
     return { keys, owner, token, fence, validUntil: until };
+  }
+
+  /** Those that nobody holds in one transaction; each of the others, which may be our own of before, by itself. */
+  async tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]> {
+    this.#refuseIfClosed();
+    const { maxTtlMs, prefix } = this.#options;
+    invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
+    invariant(keys.length <= MOST_AT_ONCE, `${keys.length} keys are more than may be asked for at once`);
+    const session = await this.#session.lasting(ttlMs);
+    const until = this.#untilOf(session, ttlMs);
+    const locks = keys.map((key) => {
+      const token = this.#newToken(session);
+      return { key, token, names: [prefix + key], value: valueOf(owner, token) };
+    });
+    const { answer, copies } = await this.#takeFree(session, locks);
+    const isLate = this.#clock.monotonic() >= until;
+    // The other copy of a request that was repeated may find free what this one did not.
+    if (copies > 1 || isLate) this.#held.undo(session, locks);
+    if (isLate) throw new LockUnavailable("lock service etcd granted what had expired by then", true);
+    const taken = copies === 1 ? answer.responses : [];
+    const fence = BigInt(answer.header.revision);
+    const requests = locks.map(async ({ key, token, names, value }, index) => {
+      if (!taken[index]?.response_txn.succeeded) return this.tryAcquire([key], owner, ttlMs);
+      this.#held.hold(token, { session, names, value, until: performance.now() + ttlMs, isLost: false });
+      return { keys: [key], owner, token, fence, validUntil: until };
+    });
+    return allGrants(requests, (grant) => this.#giveBack(grant));
   }
 
   acquire(
@@ -75,7 +114,7 @@ export class EtcdLock implements LockProvider {
     ttlMs: number,
     limits: WaitLimits,
   ): Promise<Grant | undefined> {
-    const giveBack = (grant: Grant): void => this.#held.inBackground(this.#held.free([grant.token]));
+    const giveBack = (grant: Grant): void => this.#giveBack(grant);
     return this.#line.wait(keys, limits, () => this.tryAcquire(keys, owner, ttlMs), giveBack);
   }
 
@@ -118,6 +157,15 @@ export class EtcdLock implements LockProvider {
     this.#nodes.close();
   }
 
+  #newToken(session: Session): string {
+    this.#grants += 1;
+    return `${session.id}.${this.#grants}`;
+  }
+
+  #giveBack({ token }: Grant): void {
+    this.#held.inBackground(this.#held.free([token]));
+  }
+
   #untilOf(session: Session, ttlMs: number, now = this.#clock.monotonic()): number {
     return Math.min(validUntil(now, ttlMs), now + session.validUntil - performance.now());
   }
@@ -148,7 +196,7 @@ export class EtcdLock implements LockProvider {
       const foreign = found.flatMap((held) => (held && !isFreeFor(held, owner) ? [held] : []));
       if (foreign.length > 0) {
         // The other copy of a request that was repeated may find the keys free.
-        if (isRepeated) this.#held.undo(session, names, value);
+        if (isRepeated) this.#held.undo(session, [{ names, value }]);
         this.#lookAfter(foreign);
         return undefined;
       }
@@ -160,8 +208,19 @@ export class EtcdLock implements LockProvider {
     throw new LockUnavailable("lock service etcd: the keys changed too often to be taken", true);
   }
 
-  /** The answer, and to how many members the transaction was sent for it. */
-  async #send(transaction: ITxnRequest): Promise<{ readonly answer: ITxnResponse; readonly copies: number }> {
+  async #takeFree(session: Session, locks: readonly Pick<Held, "names" | "value">[]): Promise<Sent> {
+    const pairs = locks.flatMap(({ names, value }) =>
+      names.map((name) => ({ key: Buffer.from(name), value: Buffer.from(value) })),
+    );
+    try {
+      return await this.#send(takeFree(session.keys, session.guardRevision, pairs));
+    } catch (error) {
+      this.#held.undo(session, locks);
+      throw error;
+    }
+  }
+
+  async #send(transaction: ITxnRequest): Promise<Sent> {
     let copies = 0;
     const answer = await this.#nodes.call((client, options) => {
       copies += 1;
@@ -198,6 +257,10 @@ export class EtcdLock implements LockProvider {
   #refuseIfClosed(): void {
     if (this.#isClosed) throw closedLock();
   }
+}
+
+function valueOf({ fleet, epoch }: LockOwner, token: string): string {
+  return `${fleet} ${epoch} ${token}`;
 }
 
 /** Of this owner, or of an older epoch of its fleet. */

@@ -105,15 +105,31 @@ export function takeKeys(order: TakeOrder): ITxnRequest {
       : { key, target: "Create", result: "Equal", create_revision: "0" };
   });
   return {
-    compare: [
-      { key: session.guard, target: "Mod", result: "Equal", mod_revision: order.guardRevision },
-      ...isAsSeen,
-    ],
+    compare: [guardIs(session, order.guardRevision), ...isAsSeen],
     success: [
       ...keys.map((key): IRequestOp => ({ request_put: { key, value } })),
       ...robbed.map((other): IRequestOp => ({ request_txn: tell(other) })),
     ],
     failure: keys.map((key): IRequestOp => ({ request_range: { key } })),
+  };
+}
+
+/**
+ * Takes each key that nobody holds, with the value of its own, if the guard is there unchanged; else nothing. Reads the
+ * others.
+ */
+export function takeFree(
+  session: SessionKeys,
+  guardRevision: string,
+  locks: readonly { readonly key: Buffer; readonly value: Buffer }[],
+): ITxnRequest {
+  return {
+    compare: [guardIs(session, guardRevision)],
+    success: locks.map(({ key, value }): IRequestOp => {
+      const success = [{ request_put: { key, value } }];
+      return { request_txn: { compare: [isAbsent(key)], success, failure: [{ request_range: { key } }] } };
+    }),
+    failure: [],
   };
 }
 
@@ -144,6 +160,10 @@ const NO_BYTE = Buffer.from([0]);
 
 function isAbsent(key: Buffer): ICompare {
   return { key, target: "Create", result: "Equal", create_revision: "0" };
+}
+
+function guardIs({ guard }: SessionKeys, revision: string): ICompare {
+  return { key: guard, target: "Mod", result: "Equal", mod_revision: revision };
 }
 
 /** The record is the one that was made then: no other session, and not ended. */

@@ -18,6 +18,9 @@ export interface LockOwner {
   readonly epoch: number;
 }
 
+/** As many keys as one `tryAcquireEach` may name. */
+export const MOST_AT_ONCE = 100;
+
 export interface WaitLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -33,6 +36,15 @@ export interface LockProvider {
    * grant belong to one market: they differ only after their last colon.
    */
   tryAcquire(keys: readonly string[], owner: LockOwner, ttlMs: number): Promise<Grant | undefined>;
+  /**
+   * A grant of its own for each key that can be had, in their order and in one round trip; undefined for each that
+   * another fleet, or a newer epoch, holds. At most MOST_AT_ONCE different keys of one market.
+   */
+  tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]>;
   /** Waits for all keys; undefined after `timeoutMs`, and at once when `signal` is aborted. */
   acquire(
     keys: readonly string[],

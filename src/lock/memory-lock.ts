@@ -37,6 +37,15 @@ export class MemoryLock implements LockProvider {
     return this.#take(keys, owner, ttlMs);
   }
 
+  async tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]> {
+    this.#refuseIfClosed();
+    return keys.map((key) => this.#take([key], owner, ttlMs));
+  }
+
   /** undefined also where `signal` was aborted: nobody may act on either. */
   async acquire(
     keys: readonly string[],

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { invariant } from "../domain/assert.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Grant, LockOwner, LockProvider, WaitLimits } from "./lock.ts";
-import { ACQUIRE, EXTEND, MOST_KEYS, RELEASE } from "./redis-scripts.ts";
+import { MOST_AT_ONCE } from "./lock.ts";
+import { ACQUIRE, ACQUIRE_EACH, EXTEND, MOST_KEYS, RELEASE } from "./redis-scripts.ts";
 import type { RedisService, RedisTimes } from "./redis-service.ts";
 import { UndoQueue } from "./undo-queue.ts";
 import { LockUnavailable, closedLock } from "./unavailable.ts";
@@ -36,8 +37,7 @@ export class RedisLock implements LockProvider {
     this.#refuseIfClosed();
     invariant(ttlMs <= this.#times.maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
     invariant(keys.length <= MOST_KEYS, `${keys.length} keys are more than one grant may have`);
-    this.#grants += 1;
-    const token = `${this.#session}.${this.#grants}`;
+    const token = this.#newToken();
     const value = valueOf(owner, token);
     const names = keys.map((key) => this.#service.nameOf(key));
     const until = validUntil(this.#clock.monotonic(), ttlMs);
@@ -51,6 +51,45 @@ export class RedisLock implements LockProvider {
     if (this.#clock.monotonic() < until) return grant;
     this.#undo(names, value, ttlMs);
     throw new LockUnavailable("lock service redis granted what had expired by then", true);
+  }
+
+  async tryAcquireEach(
+    keys: readonly string[],
+    owner: LockOwner,
+    ttlMs: number,
+  ): Promise<readonly (Grant | undefined)[]> {
+    this.#refuseIfClosed();
+    invariant(ttlMs <= this.#times.maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
+    invariant(keys.length <= MOST_AT_ONCE, `${keys.length} keys are more than may be asked for at once`);
+    const until = validUntil(this.#clock.monotonic(), ttlMs);
+    const names = keys.map((key) => this.#service.nameOf(key));
+    const tokens = keys.map(() => this.#newToken());
+    const values = tokens.map((token) => valueOf(owner, token));
+    const undo = (): void => {
+      const removeAll = (): Promise<unknown> =>
+        Promise.all(names.map((name, index) => this.#delete([name], values[index] ?? "")));
+      this.#undoing.start(removeAll, ttlMs + this.#times.timeoutMs);
+    };
+    let answer: unknown;
+    try {
+      answer = await this.#service.on(this.#service.slotOf(names[0] ?? ""), (server) =>
+        server.trusted().run(ACQUIRE_EACH, names, [ttlMs, ...values]),
+      );
+    } catch (error) {
+      if (!(error instanceof LockUnavailable) || error.maybeDone) undo();
+      throw error;
+    }
+    invariant(Array.isArray(answer), "Redis answers a request for several grants with a list");
+    if (this.#clock.monotonic() >= until) {
+      undo();
+      throw new LockUnavailable("lock service redis granted what had expired by then", true);
+    }
+    const isGranted: readonly unknown[] = answer;
+    return keys.map((key, index) =>
+      isGranted[index] === 1
+        ? { keys: [key], owner, token: tokens[index] ?? "", fence: undefined, validUntil: until }
+        : undefined,
+    );
   }
 
   acquire(
@@ -105,6 +144,11 @@ export class RedisLock implements LockProvider {
     this.#line.close();
     await this.#undoing.close();
     this.#service.close();
+  }
+
+  #newToken(): string {
+    this.#grants += 1;
+    return `${this.#session}.${this.#grants}`;
   }
 
   /** One key that is free costs no script; whose a key is that somebody has, only the script tells. */

@@ -10,23 +10,37 @@ export interface RedisScript {
   readonly sha: string;
 }
 
+/** Whether who wants `value` to stand there may take the place of what is held: it is its own, or its fleet's of before. */
+const YIELDS_TO = `
+local function yieldsTo(value, held)
+  local fleet, epoch = string.match(value, '^(%S+) (%d+) ')
+  local heldBy, heldSince = string.match(held, '^(%S+) (%d+) ')
+  return heldBy == fleet and tonumber(heldSince) <= tonumber(epoch)
+end`;
+
 /**
  * KEYS: the keys of one grant. ARGV: value, TTL in ms. Returns the number of keys where all are ours now, 0 where one
  * is another fleet's or a newer epoch's.
  */
-export const ACQUIRE = script(`
+export const ACQUIRE = script(`${YIELDS_TO}
 local call, value, ttl = redis.call, ARGV[1], ARGV[2]
 if call('EXISTS', unpack(KEYS)) > 0 then
-  local fleet, epoch = string.match(value, '^(%S+) (%d+) ')
   for _, held in ipairs(call('MGET', unpack(KEYS))) do
-    if held then
-      local heldBy, heldSince = string.match(held, '^(%S+) (%d+) ')
-      if heldBy ~= fleet or tonumber(heldSince) > tonumber(epoch) then return 0 end
-    end
+    if held and not yieldsTo(value, held) then return 0 end
   end
 end
 for i = 1, #KEYS do call('PSETEX', KEYS[i], ttl, value) end
 return #KEYS`);
+
+/** KEYS: one of each grant. ARGV: TTL in ms, then the value of each. Returns a 1 for each that is granted. */
+export const ACQUIRE_EACH = script(`${YIELDS_TO}
+local granted, held = {}, redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
+  local value = ARGV[i + 1]
+  granted[i] = (not held[i] or yieldsTo(value, held[i])) and 1 or 0
+  if granted[i] == 1 then redis.call('PSETEX', KEYS[i], ARGV[1], value) end
+end
+return granted`);
 
 /**
  * KEYS: the keys of several grants, one after the other. ARGV: TTL in ms, then value and number of keys of each
@@ -59,7 +73,7 @@ end
 if #ours > 0 then redis.call('DEL', unpack(ours)) end
 return #ours`);
 
-export const SCRIPTS: readonly RedisScript[] = [ACQUIRE, EXTEND, RELEASE];
+export const SCRIPTS: readonly RedisScript[] = [ACQUIRE, ACQUIRE_EACH, EXTEND, RELEASE];
 
 function script(text: string): RedisScript {
   return { text, sha: createHash("sha1").update(text).digest("hex") };

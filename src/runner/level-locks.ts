@@ -5,7 +5,8 @@ import type { Bot } from "../domain/grid.ts";
 import type { ClientOrderId } from "../domain/ids.ts";
 import { formatPrice } from "../domain/instrument.ts";
 import type { OrderTerms } from "../domain/order.ts";
-import type { Grant, LockOwner } from "../lock/lock.ts";
+import type { Grant } from "../lock/lock.ts";
+import { GroupedRequests } from "./grouped-requests.ts";
 import type { GrantHolder } from "./lock-keeper.ts";
 import type { RunnerPorts } from "./ports.ts";
 
@@ -25,7 +26,7 @@ const SHOWN_MS = 90_000;
 export class LevelLocks implements GrantHolder {
   readonly #ports: RunnerPorts;
   readonly #bot: Bot;
-  readonly #owner: LockOwner;
+  readonly #requests: GroupedRequests;
   readonly #levels = new Map<string, Level>();
   /** Keys that another fleet had when they were asked for, and when that was. */
   readonly #busy = new Map<string, number>();
@@ -33,7 +34,8 @@ export class LevelLocks implements GrantHolder {
   constructor(ports: RunnerPorts, bot: Bot, claim: Claim) {
     this.#ports = ports;
     this.#bot = bot;
-    this.#owner = { fleet: ports.fleet, epoch: claim.epoch };
+    const owner = { fleet: ports.fleet, epoch: claim.epoch };
+    this.#requests = new GroupedRequests(ports.lock, owner, ports.lockTtlMs);
   }
 
   /** Takes the order's level: false where another fleet has it. Throws LOCK_UNAVAILABLE. */
@@ -133,7 +135,7 @@ export class LevelLocks implements GrantHolder {
       if (level.grant) return;
     }
     level.grant = undefined;
-    this.#set(key, level, await this.#acquire([key]));
+    this.#set(key, level, await this.#acquire(key));
   }
 
   /** Worth a request only when it has lived for a while: the keeper extends it before it ends. */
@@ -157,11 +159,11 @@ export class LevelLocks implements GrantHolder {
     this.#ports.metrics.count("quantmesh_lock_conflict_total", this.#labels);
   }
 
-  async #acquire(keys: readonly string[]): Promise<Grant | undefined> {
-    const { lock, lockTtlMs, metrics } = this.#ports;
+  async #acquire(key: string): Promise<Grant | undefined> {
+    const { metrics } = this.#ports;
     let status = "unavailable";
     try {
-      const grant = await lock.tryAcquire(keys, this.#owner, lockTtlMs);
+      const grant = await this.#requests.acquire(key);
       status = grant ? "granted" : "busy";
       return grant;
     } finally {

@@ -28,7 +28,7 @@ import { listDays } from "./list-days.ts";
 import { listFills, listOrders, listTrades } from "./list-rows.ts";
 import { loadLedger } from "./load-ledger.ts";
 import type { LockStatements } from "./locks.ts";
-import { compileLockStatements, extendLocks, freeLocks, takeLocks } from "./locks.ts";
+import { compileLockStatements, extendLocks, freeLocks, takeEachLock, takeLocks } from "./locks.ts";
 import { botOf, newBotRow, newSlotRow, totalsOf } from "./bot-rows.ts";
 import { fillOf, termsOf, tradeOf } from "./order-rows.ts";
 import type { Statements } from "./statements.ts";
@@ -44,6 +44,7 @@ import type {
   CommitOutcome,
   DayRow,
   FillRow,
+  EachLockRequest,
   HeldLocks,
   Intent,
   IntentOutcome,
@@ -322,6 +323,10 @@ export class KyselyStorage implements Storage {
 
   takeLocks(request: LockRequest): Promise<number | undefined> {
     return takeLocks(this.#database, this.#lockStatements, request);
+  }
+
+  takeEachLock(request: EachLockRequest): Promise<ReadonlyMap<string, number>> {
+    return takeEachLock(this.#database, request);
   }
 
   extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>> {

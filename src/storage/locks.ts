@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 import type { DialectTraits } from "./dialect.ts";
 import { RepeatedQuery } from "./repeated-query.ts";
 import type { LocksTable, Schema } from "./schema.ts";
-import type { HeldLocks, LockRequest } from "./storage.ts";
+import type { EachLockRequest, HeldLocks, LockRequest } from "./storage.ts";
 
 type TakeValues = Omit<LocksTable, "fence" | "expires_at"> & { readonly ttl: number };
 
@@ -23,11 +23,7 @@ export function compileLockStatements(db: Kysely<Schema>, traits: DialectTraits)
       compile: () => takeRows(traits, [row], row.ttl).compile(db),
     })),
     freeOne: new RepeatedQuery(["name", "token"], ({ name, token }) =>
-      db
-        .updateTable("locks")
-        .set({ token: "", expires_at: 0 })
-        .where("name", "=", name)
-        .where("token", "=", token),
+      freeRows(db, token).where("name", "=", name),
     ),
   };
 }
@@ -69,6 +65,36 @@ export async function takeLocks(
   }
 }
 
+/** Each name by itself; the fence of each that is taken, by its token. */
+export async function takeEachLock(
+  database: Database,
+  { locks, fleet, epoch, ttlMs }: EachLockRequest,
+): Promise<ReadonlyMap<string, number>> {
+  const { traits } = database;
+  // In one order for everybody, so that two who want the same names do not wait for each other.
+  const rows = locks
+    .map(({ name, token }) => ({ name, fleet, epoch, token }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (traits.saysOnConflict) {
+    const taken = await database.writeOne((db) => takeRows(traits, rows, ttlMs).execute(db));
+    return new Map(taken.rows.map(({ token, fence }) => [token, fence]));
+  }
+  return database.transaction(async (trx) => {
+    await takeRows(traits, rows, ttlMs).execute(trx);
+    const held = await trx
+      .selectFrom("locks")
+      .select(["token", "fence"])
+      .where(
+        "name",
+        "in",
+        rows.map(({ name }) => name),
+      )
+      .execute();
+    const asked = new Set(rows.map(({ token }) => token));
+    return new Map(held.filter(({ token }) => asked.has(token)).map(({ token, fence }) => [token, fence]));
+  });
+}
+
 /** Lets those of `held` live for `ttlMs` from now that still are whole; returns their tokens. */
 export function extendLocks(
   database: Database,
@@ -79,26 +105,20 @@ export function extendLocks(
   return database.transaction(async (trx) => {
     const whole = new Set<string>();
     for (const some of chunksOf(held)) {
-      const tokens = some.map(({ token }) => token);
       const rows = await trx
         .selectFrom("locks")
         .select(["name", "token"])
-        .where("token", "in", tokens)
+        .where("name", "in", namesOf(some))
         .where("expires_at", ">", now)
         .$if(database.traits.locksRows, (query) => query.forUpdate())
         .execute();
-      const count = new Map<string, number>();
-      for (const { token } of rows) count.set(token, (count.get(token) ?? 0) + 1);
-      const extended = some.filter(({ token, names }) => count.get(token) === names.length);
+      const holder = new Map(rows.map(({ name, token }) => [name, token]));
+      const extended = some.filter(({ token, names }) => names.every((name) => holder.get(name) === token));
       if (extended.length === 0) continue;
       await trx
         .updateTable("locks")
         .set({ expires_at: sql`${now} + ${ttlMs}` })
-        .where(
-          "token",
-          "in",
-          extended.map(({ token }) => token),
-        )
+        .where("name", "in", namesOf(extended))
         .execute();
       for (const { token } of extended) whole.add(token);
     }
@@ -115,8 +135,12 @@ export function freeLocks(
   const [name] = names;
   return database.writeOne(async (db) => {
     if (name !== undefined && names.length === 1) await freeOne.run(db, { name, token });
-    else await db.updateTable("locks").set({ token: "", expires_at: 0 }).where("token", "=", token).execute();
+    else await freeRows(db, token).where("name", "in", names).execute();
   });
+}
+
+function freeRows(db: Kysely<Schema>, token: string) {
+  return db.updateTable("locks").set({ token: "", expires_at: 0 }).where("token", "=", token);
 }
 
 /** One of the names is somebody else's: nothing is taken. */
@@ -150,6 +174,10 @@ function takeRows(
     expires_at = if(${isOurs}, values(expires_at), expires_at),
     epoch = if(${isOurs}, values(epoch), epoch),
     fleet = if(${isOurs}, values(fleet), fleet)`;
+}
+
+function namesOf(held: readonly HeldLocks[]): readonly string[] {
+  return held.flatMap(({ names }) => names);
 }
 
 function chunksOf<Item>(items: readonly Item[]): readonly (readonly Item[])[] {

@@ -198,10 +198,17 @@ export interface HeldLocks {
   readonly token: string;
 }
 
-export interface LockRequest extends HeldLocks {
+interface LockTerms {
   readonly fleet: string;
   readonly epoch: number;
   readonly ttlMs: number;
+}
+
+export interface LockRequest extends HeldLocks, LockTerms {}
+
+/** Several grants of one name each. */
+export interface EachLockRequest extends LockTerms {
+  readonly locks: readonly { readonly name: string; readonly token: string }[];
 }
 
 /**
@@ -283,6 +290,8 @@ export interface Storage {
   balancesInUse(account: AccountKey): Promise<readonly BalanceUse[]>;
   /** The fence of a grant of all names; undefined where another fleet, or a newer epoch, holds one. */
   takeLocks(request: LockRequest): Promise<number | undefined>;
+  /** The fence of each grant that is made, by its token, in one transaction. */
+  takeEachLock(request: EachLockRequest): Promise<ReadonlyMap<string, number>>;
   /** Lets what is still held as a whole live for `ttlMs` from now, by the database's clock; the tokens of that. */
   extendLocks(held: readonly HeldLocks[], ttlMs: number): Promise<ReadonlySet<string>>;
   freeLocks(held: HeldLocks): Promise<void>;

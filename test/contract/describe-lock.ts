@@ -1,6 +1,7 @@
 /** What every lock must do, whatever stands behind it. */
 import { describe, expect, it } from "vitest";
 import type { Grant, LockProvider, WaitLimits } from "../../src/lock/lock.ts";
+import { MOST_AT_ONCE } from "../../src/lock/lock.ts";
 import { scaled } from "../support/scale.ts";
 
 /** Keys of one test's own on a lock service, with as many providers connected to them as the test wants. */
@@ -111,6 +112,60 @@ export function describeLock(
       const winner = both.find((grant) => grant !== undefined);
       const free = await lock.tryAcquire(["m:0"], { fleet: "fleet-c", epoch: 1 }, TTL_MS);
       expect(free === undefined).toBe(winner !== undefined);
+    });
+
+    test("grants each of many keys by itself, where another fleet has some of them", async ({
+      lock,
+      other,
+    }) => {
+      await other.tryAcquire(["m:b"], OTHER_FLEET, TTL_MS);
+
+      const [first, busy, last] = await lock.tryAcquireEach(["m:c", "m:b", "m:a"], OURS, TTL_MS);
+
+      expect(busy).toBeUndefined();
+      expect([first, last]).toMatchObject([
+        { keys: ["m:c"], owner: OURS },
+        { keys: ["m:a"], owner: OURS },
+      ]);
+      await lock.release(required(first));
+      expect(await lock.extend([required(last)], TTL_MS)).toMatchObject([{ keys: ["m:a"] }]);
+      const rest = await other.tryAcquireEach(["m:a", "m:b", "m:c"], OTHER_FLEET, TTL_MS);
+      expect(rest.map((grant) => grant?.keys)).toEqual([undefined, ["m:b"], ["m:c"]]);
+    });
+
+    test("gives each of many keys at once to a newer epoch of the same fleet, and never back", async ({
+      lock,
+      other,
+    }) => {
+      const keys = ["m:a", "m:b", "m:c"];
+      const lost = (await lock.tryAcquireEach(keys, OURS, TTL_MS)).map(required);
+
+      const taken = (await other.tryAcquireEach(keys, NEXT, TTL_MS)).map(required);
+
+      expect(new Set([...lost, ...taken].map(({ token }) => token)).size).toBe(6);
+      expect(await lock.tryAcquireEach(keys, OURS, TTL_MS)).toEqual([undefined, undefined, undefined]);
+      expect(await lock.extend(lost, TTL_MS)).toEqual([undefined, undefined, undefined]);
+      for (const [index, grant] of taken.entries()) {
+        const before = lost[index]?.fence;
+        expect(typeof grant.fence).toBe(typeof before);
+        if (before !== undefined) expect(grant.fence).toBeGreaterThan(before);
+      }
+    });
+
+    test("gives each of a hundred keys to one at most of two who ask for all at once", async ({
+      lock,
+      other,
+    }) => {
+      const keys = Array.from({ length: MOST_AT_ONCE }, (_, index) => `m:${index}`);
+
+      const [ours, theirs] = await Promise.all([
+        lock.tryAcquireEach(keys, OURS, TTL_MS),
+        other.tryAcquireEach(keys.toReversed(), OTHER_FLEET, TTL_MS),
+      ]);
+
+      const granted = [...ours, ...theirs].flatMap((grant) => grant?.keys ?? []);
+      expect(granted.length).toBe(new Set(granted).size);
+      expect(granted.length).toBeGreaterThan(0);
     });
 
     test("lets the same owner take its keys again, for a longer time", async ({ service, lock, other }) => {
@@ -276,6 +331,9 @@ export function describeLock(
 
       await refused;
       await expect(lock.tryAcquire(["m:b"], OURS, TTL_MS)).rejects.toMatchObject({
+        code: "LOCK_UNAVAILABLE",
+      });
+      await expect(lock.tryAcquireEach(["m:b"], OURS, TTL_MS)).rejects.toMatchObject({
         code: "LOCK_UNAVAILABLE",
       });
       await expect(lock.ping()).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });

@@ -25,7 +25,7 @@ const POINTS = [
   "storage.commit",
   "storage.unstoredFills",
   "storage.saveFillCursor",
-  "lock.tryAcquire",
+  "lock.tryAcquireEach",
   "lock.release",
 ].flatMap((call) => [`${call}:before`, `${call}:after`]);
 

@@ -39,7 +39,7 @@ const POINTS = [
   "storage.unstoredFills",
   "storage.findOrderByExchangeId",
   "storage.saveFillCursor",
-  "lock.tryAcquire",
+  "lock.tryAcquireEach",
   "lock.release",
 ].flatMap((call) => [`${call}:before`, `${call}:after`]);
 /** Calls that one life has many of. */

@@ -346,10 +346,12 @@ describe(`a bot with faults in its ports (seed ${seed})`, () => {
     const { end, bot } = await replayOne({
       lock: (real) =>
         override(real, {
-          tryAcquire: async (keys, owner, ttlMs) => {
-            const grant = await real.tryAcquire(keys, owner, ttlMs);
-            if (!grant || keys.length > 1 || !isShort()) return grant;
-            return { ...grant, validUntil: grant.validUntil - ttlMs + WINDOW_MS };
+          tryAcquireEach: async (keys, owner, ttlMs) => {
+            const grants = await real.tryAcquireEach(keys, owner, ttlMs);
+            return grants.map((grant) => {
+              if (!grant || !isShort()) return grant;
+              return { ...grant, validUntil: grant.validUntil - ttlMs + WINDOW_MS };
+            });
           },
         }),
       storage: (real) =>
@@ -403,6 +405,24 @@ describe(`a bot with faults in its ports (seed ${seed})`, () => {
     expect(bot.resting.length).toBe(20);
   });
 
+  it("takes the levels of all orders that it decides on together in one request", async () => {
+    const asked: number[] = [];
+    const { end } = await replayOne({
+      lock: (real) =>
+        override(real, {
+          tryAcquireEach: async (keys, owner, ttlMs) => {
+            asked.push(keys.length);
+            return real.tryAcquireEach(keys, owner, ttlMs);
+          },
+        }),
+    });
+
+    const placed = asked.reduce((sum, keys) => sum + keys, 0);
+    expect(placed).toBeGreaterThanOrEqual(end.audit.length);
+    // Of twenty levels, the buys at first and the sells once their lots are bought.
+    expect(Math.max(...asked)).toBeGreaterThanOrEqual(10);
+  });
+
   it("sends nothing while the lock service cannot be asked, and everything afterwards", async () => {
     const OUTAGE_MS = 300_000;
     let refused = 0;
@@ -412,8 +432,8 @@ describe(`a bot with faults in its ports (seed ${seed})`, () => {
       {
         lock: (real) =>
           override(real, {
-            tryAcquire: async (keys, owner, ttlMs) => {
-              if (!isGone) return real.tryAcquire(keys, owner, ttlMs);
+            tryAcquireEach: async (keys, owner, ttlMs) => {
+              if (!isGone) return real.tryAcquireEach(keys, owner, ttlMs);
               refused += 1;
               throw new QuantmeshError("LOCK_UNAVAILABLE", "the lock service is away");
             },

@@ -1,7 +1,7 @@
 /** Contenders that take, hold, extend, release and forget locks for a while; their history is judged afterwards. */
 import { setTimeout as delay } from "node:timers/promises";
 import { hasCode } from "../../src/domain/errors.ts";
-import type { Grant, LockProvider } from "../../src/lock/lock.ts";
+import type { Grant, LockOwner, LockProvider } from "../../src/lock/lock.ts";
 
 /** A time, in monotonic ms, for which a contender believed that a key was its own. */
 interface Hold {
@@ -55,7 +55,7 @@ export async function contend(
     for (const hold of holds) {
       if (hold.contender === contender && hold.key === key) hold.until = Math.min(hold.until, asked);
     }
-    let grant: Grant | undefined = await call(() => lock.tryAcquire([key], owner, ttlMs));
+    let grant: Grant | undefined = await call(() => acquire(lock, key, owner, ttlMs));
     if (!grant) return delay(5 + Math.random() * 10);
     counts.granted += 1;
     const hold: Hold = { key, contender, from: performance.now(), until: grant.validUntil };
@@ -84,6 +84,17 @@ export async function contend(
   }
   await Promise.all(running);
   return { holds, ...counts };
+}
+
+/** By one of the two ways to ask for it. */
+async function acquire(
+  lock: LockProvider,
+  key: string,
+  owner: LockOwner,
+  ttlMs: number,
+): Promise<Grant | undefined> {
+  if (Math.random() < 0.5) return lock.tryAcquire([key], owner, ttlMs);
+  return (await lock.tryAcquireEach([key], owner, ttlMs))[0];
 }
 
 /** Every moment at which two contenders believed that they had the same key. */

@@ -17,9 +17,6 @@ export function locks(traits: DialectTraits): SchemaChange {
           .addPrimaryKeyConstraint("locks_key", ["name"])
           .execute(),
       );
-      await createOnce(traits, () =>
-        db.schema.createIndex("locks_token").on("locks").column("token").execute(),
-      );
     },
     down: async (db) => {
       await db.schema.dropTable("locks").ifExists().execute();
