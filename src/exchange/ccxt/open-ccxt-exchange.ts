@@ -20,7 +20,7 @@ import type { Fees } from "./ccxt-normalize.ts";
 import { toExecution, toOrder, toPrice } from "./ccxt-normalize.ts";
 import type { StreamTimes } from "./ccxt-streams.ts";
 import { CcxtStreams, STREAM_TIMES } from "./ccxt-streams.ts";
-import type { Keys } from "./create-client.ts";
+import type { Answer, Keys } from "./create-client.ts";
 import { createClient } from "./create-client.ts";
 import type { Dialect } from "./dialect.ts";
 import { findExchange, refusalOf } from "./exchange-table.ts";
@@ -141,13 +141,14 @@ async function build(
   const time = new OffsetClock(clock, name, log, metrics);
   /** Known once the markets are. */
   const limited: { by?: readonly WindowLimit[]; budget?: RequestBudget } = {};
-  const noteAnswer = (headers: CcxtRecord, reply: unknown): void => {
+  const noteAnswer = ({ headers, reply, sentAt }: Answer): void => {
     const told = dialect.limitsIn(reply);
     if (told) limited.by = told;
-    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used);
+    if (sentAt === undefined) return;
+    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used, sentAt);
   };
   const create = async (): Promise<CcxtClient> =>
-    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
+    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), clock, noteAnswer });
   const client = await create();
   const streamClient = await create();
   try {
