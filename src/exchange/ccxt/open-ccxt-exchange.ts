@@ -14,7 +14,6 @@ import { RequestBudget } from "../limits/request-budget.ts";
 import type { WindowLimit } from "../limits/budget-window.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
-import type { TradingLimits } from "./ccxt-exchange.ts";
 import { CcxtExchange } from "./ccxt-exchange.ts";
 import type { Fees } from "./ccxt-normalize.ts";
 import { toExecution, toOrder, toPrice } from "./ccxt-normalize.ts";
@@ -26,6 +25,8 @@ import type { Dialect } from "./dialect.ts";
 import { findExchange, refusalOf } from "./exchange-table.ts";
 import { failureOf } from "./failures.ts";
 import { OffsetClock } from "./offset-clock.ts";
+import type { TradingLimits } from "./order-gate.ts";
+import { OrderGate } from "./order-gate.ts";
 import { PLAIN } from "./plain-dialect.ts";
 
 export interface CcxtOptions {
@@ -220,7 +221,7 @@ async function build(
     budget,
     openOrders,
     instruments,
-    limits,
+    gate: new OrderGate({ limits, budget, openOrders, clock }),
     fees: options.fees,
     asksFees: keys !== undefined,
     clock,
