@@ -59,7 +59,7 @@ describe("a venue killed at a random moment", () => {
 });
 
 function snapshotsIn(journal: string): readonly string[] {
-  return readdirSync(journal).filter((name) => name.startsWith("snapshot"));
+  return readdirSync(journal).filter((name) => /^snapshot-\d+\.jsonl$/.test(name));
 }
 
 /** Places and cancels until the venue does not answer any more; notes only what was answered. */
