@@ -23,6 +23,8 @@ const SHARE = (SYMBOLS * PERCENT) / 100;
 const FLEET = "lab";
 /** Of the machine's load nothing is learnt about the config. */
 const PATIENT = ["--max-errors", "100000"];
+/** Of what takes 2 s on a machine that has nothing else to do. */
+const REVERT_LIMIT_MS = 15_000;
 const ME = userInfo().username;
 const seed = freshSeed();
 
@@ -296,7 +298,7 @@ describeWithServers(
 
         const said = await done("config", "rollback", "--to", String(target));
 
-        await untilAllOn(version);
+        await untilAllOn(version, 60_000);
         const last = fleet.map(
           ({ id }) =>
             reports.slice(from).find(({ member }) => member.id === id && member.config === version)?.at ??
@@ -304,7 +306,7 @@ describeWithServers(
         );
         const ms = Math.max(...last) - asked;
         times.push(`${ms.toFixed(0)} ms after the command was started; ${said.split("\n")[1] ?? ""}`);
-        expect(ms).toBeLessThan(5000);
+        expect(ms).toBeLessThan(REVERT_LIMIT_MS);
       }
       console.log(`whole fleet reverted: ${times.join(" | ")}`);
     });

@@ -21,6 +21,7 @@ import { READ_ONLY_KEY, WITHDRAW_KEY, startVenueProcess } from "../support/venue
 
 const LIMIT_MS = 20_000;
 const FAST = { staleAfterMs: 800, pollMs: 200, silentAfterMs: 600, firstRetryMs: 50, longestRetryMs: 200 };
+const DAY_MS = 86_400_000;
 const PLACE = "POST /api/v3/order";
 
 let venue: VenueProcess;
@@ -436,6 +437,20 @@ describe("the limits of the adapter", () => {
     const abort = new AbortController();
     const waiting = admit(exchange, termsOf("sell", 11_000), abort.signal);
     abort.abort();
+    expect(await waiting).toEqual({ kind: "refused", reason: "rate_budget" });
+  });
+
+  it("count what the exchange says that others have sent for the account", async () => {
+    const mostOf = ({ perMs }: { readonly perMs: number }) => (perMs === DAY_MS ? 4 : undefined);
+    const other = await open();
+    for (let order = 0; order < 3; order += 1) await place(other, termsOf("sell", 11_000));
+    const exchange = await open({ mostOf });
+    await place(exchange, termsOf("sell", 11_000));
+
+    const abort = new AbortController();
+    const waiting = admit(exchange, termsOf("sell", 11_000), abort.signal);
+    setTimeout(() => abort.abort(), 100);
+
     expect(await waiting).toEqual({ kind: "refused", reason: "rate_budget" });
   });
 

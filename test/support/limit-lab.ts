@@ -1,23 +1,10 @@
-/** Several instances that want more of an exchange's limits than there is, and what the exchange says to that. */
-import { setTimeout as pause } from "node:timers/promises";
-import { priceTicks, quantityLots } from "../../src/domain/amounts.ts";
-import { hasCode } from "../../src/domain/errors.ts";
-import type { Instant, Side } from "../../src/domain/ids.ts";
-import { botCode, generation, instant, slotNumber } from "../../src/domain/ids.ts";
-import type { OrderTerms } from "../../src/domain/order.ts";
-import type { CcxtExchange } from "../../src/exchange/ccxt/ccxt-exchange.ts";
-import type { RedisConnection } from "../../src/lock/connect-redis.ts";
-import { connectRedis } from "../../src/lock/connect-redis.ts";
-import { encodeClientOrderId } from "../../src/strategy/client-order-id.ts";
-import { openOnVenue } from "./ccxt-on-venue.ts";
+/** Several instances, each a process, that want more of an exchange's limits than there is, and what the exchange says to that. */
+import type { ChildProcess } from "node:child_process";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { bundle } from "./bundle.ts";
+import type { Done, Place, Sent, Task } from "./limit-instance.ts";
 import type { VenueProcess } from "./venue-process.ts";
-
-const SYMBOL = "BTC/USDT";
-const CODE = botCode("limitslab0");
-/** What the requests of the lab cost of the weight. */
-const WEIGHTS = { place: 1, cancel: 1, balances: 20, findOrder: 4 } as const;
-
-const LOOKUP_EVERY_MS = 2_000;
 
 export interface LimitLab {
   /**
@@ -29,6 +16,8 @@ export interface LimitLab {
   synchronize(clockOffset: number): Promise<void>;
   /** What was sent in each interval of the exchange, in its order; the first and the last one are not whole. */
   used(counts: "weight" | "orders", perMs: number): readonly number[];
+  /** What the instances did not send because the limits had no room, by what it was. */
+  heldBack(): Readonly<Record<string, number>>;
   /** Refusals by the exchange's code. */
   refusals(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
@@ -39,47 +28,25 @@ export async function openLimitLab(
   venue: VenueProcess,
   { instances, redisPort }: { readonly instances: number; readonly redisPort?: number },
 ): Promise<LimitLab> {
-  const sent: { readonly at: Instant; readonly weight: number; readonly orders: number }[] = [];
-  const connections: RedisConnection[] = [];
-  const fleet: CcxtExchange[] = [];
-  for (let i = 0; i < instances; i += 1) {
-    const connection = redisPort === undefined ? undefined : await connectTo(redisPort);
-    if (connection) connections.push(connection);
-    const shared = connection && { client: connection.client, prefix: "test:" };
-    fleet.push(await openOnVenue(venue, { shared, ...(connection ? { instances } : {}) }));
-  }
-  let clockOffset = 0;
-  const now: Now = () => instant(Math.round(Date.now() + clockOffset));
-  const note: Note = (kind) => {
-    sent.push({ at: now(), weight: WEIGHTS[kind], orders: kind === "place" ? 1 : 0 });
+  const sent: Sent[] = [];
+  const heldBack: Record<string, number> = {};
+  const { url, wsUrl } = venue;
+  const together = redisPort === undefined ? undefined : { instances, redisPort };
+  const fleet = Array.from({ length: instances }, (_, index) => start({ url, wsUrl, index, together }));
+  await Promise.all(fleet.map(answerOf));
+  const all = async (task: Task): Promise<void> => {
+    const answers = fleet.map(answerOf);
+    for (const instance of fleet) instance.send(task);
+    for (const done of (await Promise.all(answers)) as Done[]) {
+      sent.push(...done.sent);
+      for (const [what, count] of Object.entries(done.heldBack)) {
+        heldBack[what] = (heldBack[what] ?? 0) + count;
+      }
+    }
   };
   return {
-    press: async (forMs) => {
-      const until = performance.now() + forMs;
-      const stop = new AbortController();
-      const ending = setTimeout(() => stop.abort(), forMs);
-      const pressing = Promise.all(
-        fleet.flatMap((exchange, index) => [
-          pressOrders(exchange, "buy", index, until, stop.signal, note, now),
-          pressOrders(exchange, "sell", index, until, stop.signal, note, now),
-          pressReads(until, async () => exchange.balances().then(() => note("balances"))),
-          pressReads(until, async () => exchange.balances().then(() => note("balances"))),
-          pressReads(until, async () =>
-            exchange
-              .findOrder(SYMBOL, termsOf("buy", index, 0).id)
-              .then(() => note("findOrder"))
-              .then(() => pause(LOOKUP_EVERY_MS)),
-          ),
-        ]),
-      );
-      // Lists that wait for room are not waited for.
-      await Promise.race([pressing, pause(forMs + 1_000)]);
-      clearTimeout(ending);
-    },
-    synchronize: async (offset) => {
-      clockOffset = offset;
-      await Promise.all(fleet.map((exchange) => exchange.time()));
-    },
+    press: async (forMs) => all({ kind: "press", forMs }),
+    synchronize: async (clockOffset) => all({ kind: "synchronize", clockOffset }),
     used: (counts, perMs) => {
       const sums = new Map<number, number>();
       for (const one of sent) {
@@ -88,68 +55,41 @@ export async function openLimitLab(
       }
       return [...sums.entries()].sort(([a], [b]) => a - b).map(([, sum]) => sum);
     },
+    heldBack: () => heldBack,
     refusals: async () => (await venue.admin.status()).refusals,
     close: async () => {
-      for (const exchange of fleet) await exchange.close();
-      for (const connection of connections) connection.close();
+      await Promise.all(fleet.map(end));
     },
   };
 }
 
-/** As the command does, but for a limit that a loaded machine keeps. */
-async function connectTo(port: number): Promise<RedisConnection> {
-  return connectRedis({ layout: { kind: "single", address: { host: "127.0.0.1", port } }, timeoutMs: 1_000 });
+function start(place: Place): ChildProcess {
+  return fork(bundle("test/support/limit-instance.ts"), [JSON.stringify(place)]);
 }
 
-type Note = (kind: keyof typeof WEIGHTS) => void;
-type Now = () => Instant;
-
-/** Orders far from the price, one after the other, each cancelled at once. */
-async function pressOrders(
-  exchange: CcxtExchange,
-  side: Side,
-  index: number,
-  until: number,
-  signal: AbortSignal,
-  note: Note,
-  now: Now,
-): Promise<void> {
-  for (let number = 1; performance.now() < until; number += 1) {
-    const terms = termsOf(side, index, number);
-    if ((await exchange.admit(SYMBOL, terms, signal)).kind === "refused") continue;
-    const request = { symbol: SYMBOL, terms, validUntil: (now() + exchange.requestWindowMs) as Instant };
-    note("place");
-    const outcome = await exchange.placeOrder(request);
-    if (outcome.kind !== "accepted") continue;
-    const { exchangeOrderId } = outcome;
-    const validUntil = (now() + exchange.requestWindowMs) as Instant;
-    const cancel = { symbol: SYMBOL, id: terms.id, exchangeOrderId, validUntil };
-    if ((await exchange.cancelOrder(cancel)).kind === "canceled") note("cancel");
+/** The next that it says. */
+async function answerOf(instance: ChildProcess): Promise<unknown> {
+  const over = new AbortController();
+  const { signal } = over;
+  const ended = once(instance, "exit", { signal }).then(([code]) => {
+    throw new Error(`an instance ended with ${String(code)}`);
+  });
+  try {
+    return await Promise.race([
+      once(instance, "message", { signal }).then(([answer]) => answer as unknown),
+      ended,
+    ]);
+  } finally {
+    over.abort();
+    ended.catch(() => undefined);
   }
 }
 
-async function pressReads(until: number, read: () => Promise<void>): Promise<void> {
-  while (performance.now() < until) {
-    try {
-      await read();
-    } catch (error) {
-      if (!hasCode(error, "RATE_LIMITED") && !hasCode(error, "EXCHANGE_UNAVAILABLE")) throw error;
-      await pause(20);
-    }
-  }
-}
-
-/** Far below the price, or far above it: nothing fills. */
-function termsOf(side: Side, index: number, number: number): OrderTerms {
-  const name = { code: CODE, slot: slotNumber(index), side, generation: generation(number) };
-  return {
-    id: encodeClientOrderId(name.code, name.slot, name.side, name.generation),
-    slot: name.slot,
-    side,
-    generation: name.generation,
-    type: "limit",
-    price: priceTicks(side === "buy" ? 5_000_000 : 7_000_000),
-    quantity: quantityLots(50),
-    createdAt: instant(0),
-  };
+async function end(instance: ChildProcess): Promise<void> {
+  if (instance.exitCode !== null || instance.signalCode !== null) return;
+  const ended = once(instance, "exit");
+  const kill = setTimeout(() => instance.kill("SIGKILL"), 5_000);
+  if (instance.connected) instance.disconnect();
+  await ended;
+  clearTimeout(kill);
 }

@@ -39,6 +39,8 @@ export interface CcxtClient {
   /** The time that requests are signed with, ms. */
   nonce: () => number;
   handleErrors: HandleErrors;
+  /** Called with the headers of each request just before it is sent; what it returns is sent. */
+  setHeaders: (headers: CcxtRecord) => CcxtRecord;
   setSandboxMode(isOn: boolean): void;
   loadHttpProxyAgent(): Promise<unknown>;
   loadMarkets(): Promise<unknown>;
@@ -90,6 +92,8 @@ export type HandleErrors = (
   headers: CcxtRecord,
   body: string,
   reply: unknown,
+  /** What `setHeaders` returned for the request; nothing of a message on a stream. */
+  requestHeaders: CcxtRecord | undefined,
 ) => unknown;
 
 /** Ends every socket at once, as a cut cable would: whoever awaits one learns of it, however the other end is. */

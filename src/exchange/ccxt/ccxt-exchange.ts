@@ -1,13 +1,12 @@
 /** The exchange port over ccxt: one account, nothing ever repeated, and an outcome believed only where it is proven. */
 import { formatMoney } from "../../domain/amounts.ts";
-import type { Money } from "../../domain/amounts.ts";
 import type { Clock } from "../../domain/clock.ts";
 import { QuantmeshError, hasCode } from "../../domain/errors.ts";
 import type { Execution } from "../../domain/fill.ts";
 import type { ClientOrderId, Instant } from "../../domain/ids.ts";
 import { instant } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
-import { formatPrice, formatQuantity, isOrderable, notional } from "../../domain/instrument.ts";
+import { formatPrice, formatQuantity } from "../../domain/instrument.ts";
 import type { Log } from "../../domain/log.ts";
 import type { OrderTerms } from "../../domain/order.ts";
 import type {
@@ -24,7 +23,6 @@ import type {
 } from "../exchange.ts";
 import type { OpenOrders } from "../limits/open-orders.ts";
 import type { RequestBudget } from "../limits/request-budget.ts";
-import type { Urgency } from "../limits/urgency.ts";
 import { cursorAfter } from "./binance-lists.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import type { Fees } from "./ccxt-normalize.ts";
@@ -34,14 +32,7 @@ import type { Dialect, KeyRights, RequestKind } from "./dialect.ts";
 import { describeCall, failureOf } from "./failures.ts";
 import { ExchangeReply } from "./exchange-reply.ts";
 import type { OffsetClock } from "./offset-clock.ts";
-
-/** The most that is sent, whatever a strategy asks for. */
-export interface TradingLimits {
-  /** Of one order, in quote. */
-  readonly maxOrderValue: Money | undefined;
-  /** Of the account, in all symbols of this instance. */
-  readonly maxOpenOrders: number | undefined;
-}
+import type { OrderGate } from "./order-gate.ts";
 
 export interface CcxtExchangeParts {
   readonly name: string;
@@ -55,7 +46,7 @@ export interface CcxtExchangeParts {
   readonly openOrders: OpenOrders;
   /** Filled by `instrument`. */
   readonly instruments: Map<string, Instrument>;
-  readonly limits: TradingLimits;
+  readonly gate: OrderGate;
   /** What the config says of fees; asked of the exchange where it says nothing. */
   readonly fees: Fees | undefined;
   /** False without keys: then the fees are those that the exchange publishes for everybody. */
@@ -67,14 +58,8 @@ export interface CcxtExchangeParts {
 
 /** Reads wait so long for room in the limits before they give up. */
 const READ_WAIT_MS = 10_000;
-/** An order that waited longer was decided at another price. */
-const ENTRY_WAIT_MS = 1_000;
-const EXIT_WAIT_MS = 5_000;
-/** An order that is not sent so long after its admission never will be. */
-const ADMISSION_MS = 10_000;
 /** A cancel that waited longer could be dead before it arrives. */
 const CANCEL_WAIT_MS = 500;
-const ORDER_COST = { weight: 1, orders: 1 };
 
 export class CcxtExchange implements Exchange {
   readonly name: string;
@@ -82,8 +67,6 @@ export class CcxtExchange implements Exchange {
   readonly requestWindowMs: number;
   readonly settleMs: number;
   readonly #parts: CcxtExchangeParts;
-  /** Orders that have their place in the limits already; until when they may be sent, and for how long it is good (monotonic). */
-  readonly #admitted = new Map<ClientOrderId, { readonly until: number; readonly placeUntil: number }>();
 
   constructor(parts: CcxtExchangeParts) {
     this.#parts = parts;
@@ -127,37 +110,15 @@ export class CcxtExchange implements Exchange {
 
   async admit(symbol: string, terms: OrderTerms, signal: AbortSignal): Promise<Admission> {
     const instrument = await this.instrument(symbol);
-    const refusal = this.#refusalOf(instrument, terms);
-    if (refusal !== undefined) return { kind: "refused", reason: refusal };
-    const urgency = urgencyOf(terms);
-    const waitMs = urgency === "exit" ? EXIT_WAIT_MS : ENTRY_WAIT_MS;
-    const { budget, clock } = this.#parts;
-    const hasRoom = await budget.take(ORDER_COST, urgency, waitMs, signal);
-    if (!hasRoom) return { kind: "refused", reason: "rate_budget" };
-    // Others may have been admitted while this one waited.
-    const late = this.#refusalOf(instrument, terms);
-    if (late !== undefined) return { kind: "refused", reason: late };
-    const now = clock.monotonic();
-    const placeUntil = now + Math.min(ADMISSION_MS, budget.placeLastsMs());
-    this.#admitted.set(terms.id, { until: now + ADMISSION_MS, placeUntil });
-    return { kind: "admitted" };
+    return this.#parts.gate.admit(instrument, terms, signal);
   }
 
   async placeOrder({ symbol, terms, validUntil }: OrderRequest): Promise<PlaceOutcome> {
-    const { budget, openOrders } = this.#parts;
-    const { id, price, quantity } = terms;
+    const { gate, openOrders } = this.#parts;
+    const { id } = terms;
     const instrument = await this.instrument(symbol);
-    const { placeUntil = Number.NEGATIVE_INFINITY } = this.#admitted.get(id) ?? {};
-    const isAdmitted = this.#admitted.delete(id);
-    const hasPlace = this.#parts.clock.monotonic() <= placeUntil;
-    if (!isOrderable(instrument, price, quantity)) {
-      return refused("invalid_order", "smaller than the exchange takes; not sent");
-    }
-    const refusal = isAdmitted ? undefined : this.#refusalOf(instrument, terms);
-    if (refusal !== undefined) return refused("other", `${refusal}; not sent`);
-    if (!hasPlace && !budget.tryTake(ORDER_COST, urgencyOf(terms))) {
-      return refused("rate_limited", "no room in the exchange's limits; not sent");
-    }
+    const refusal = gate.pass(instrument, terms);
+    if (refusal) return { kind: "rejected", ...refusal };
     // Until its fate is known it counts as one that rests.
     openOrders.add(symbol, id);
     const outcome = await this.#send(instrument, terms, validUntil);
@@ -331,28 +292,6 @@ export class CcxtExchange implements Exchange {
     }
   }
 
-  /** Why our own limits forbid the order; undefined where they do not. */
-  #refusalOf(instrument: Instrument, terms: OrderTerms): string | undefined {
-    const { price, quantity, type } = terms;
-    const { limits, openOrders } = this.#parts;
-    const { maxOrderValue, maxOpenOrders } = limits;
-    if (maxOrderValue !== undefined && notional(instrument, price, quantity) > maxOrderValue) {
-      return "max_order_value";
-    }
-    if (maxOpenOrders === undefined || type === "market") return undefined;
-    // Buys leave the last fifth to sells.
-    const most = urgencyOf(terms) === "exit" ? maxOpenOrders : Math.max(1, Math.floor(maxOpenOrders * 0.8));
-    if (openOrders.size + this.#countAdmitted() >= most) return "max_open_orders";
-    return undefined;
-  }
-
-  /** Orders that were admitted a moment ago and may still be sent. */
-  #countAdmitted(): number {
-    const now = this.#parts.clock.monotonic();
-    for (const [id, { until }] of this.#admitted) if (until < now) this.#admitted.delete(id);
-    return this.#admitted.size;
-  }
-
   /** Bound, because dialects read through it. */
   readonly #read = async <Answer>(
     kind: RequestKind,
@@ -394,7 +333,9 @@ export class CcxtExchange implements Exchange {
     if (error instanceof ExchangeReply) {
       this.#noteReply(error);
       const verdict = this.#parts.dialect.judge(error.status, error.code, error.message);
-      if (verdict.kind === "refused") return refused(verdict.reason, `${error.code} ${error.message}`);
+      if (verdict.kind === "refused") {
+        return { kind: "rejected", reason: verdict.reason, message: `${error.code} ${error.message}` };
+      }
       if (verdict.kind === "duplicate") return { kind: "duplicate" };
     }
     return { kind: "unknown", message: describeCall("place", error) };
@@ -414,18 +355,6 @@ function feesIn(exchange: string, { maker, taker }: CcxtRecord): Fees {
     );
   }
   return { maker: String(maker), taker: String(taker) };
-}
-
-function refused(
-  reason: Extract<PlaceOutcome, { readonly kind: "rejected" }>["reason"],
-  message: string,
-): PlaceOutcome {
-  return { kind: "rejected", reason, message };
-}
-
-/** A long grid enters by buying. */
-function urgencyOf({ side }: OrderTerms): Urgency {
-  return side === "sell" ? "exit" : "entry";
 }
 
 /** Ids of an exchange are numbers that only grow. */

@@ -1,4 +1,5 @@
 /** Sets ccxt up the only way it is used here: text for numbers, nothing retried, throttled or judged by itself. */
+import type { Clock } from "../../domain/clock.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { CcxtClient, CcxtRecord, HandleErrors } from "./ccxt-client.ts";
 import type { Dialect } from "./dialect.ts";
@@ -20,8 +21,17 @@ export interface ClientOptions {
   readonly urls: { readonly rest: string; readonly ws: string } | undefined;
   /** The exchange's time, which reads are signed with. */
   readonly now: () => number;
-  /** Called with the headers and the parsed body of every answer. */
-  readonly noteAnswer: (headers: CcxtRecord, reply: unknown) => void;
+  readonly clock: Clock;
+  /** Called with every answer. */
+  readonly noteAnswer: (answer: Answer) => void;
+}
+
+export interface Answer {
+  readonly headers: CcxtRecord;
+  /** The parsed body. */
+  readonly reply: unknown;
+  /** When the request was sent, monotonic ms; undefined of a message on a stream, which nobody asked for. */
+  readonly sentAt: number | undefined;
 }
 
 /** More than an exchange tells in one burst; ccxt drops what is beyond it. */
@@ -50,7 +60,17 @@ export async function createClient(options: ClientOptions): Promise<CcxtClient> 
   });
   client.number = String;
   client.nonce = options.now;
-  client.handleErrors = throwReplies(dialect, options.noteAnswer);
+  const sentAt = new WeakMap<CcxtRecord, number>();
+  client.setHeaders = (headers) => {
+    sentAt.set(headers, options.clock.monotonic());
+    return headers;
+  };
+  const refuse = throwReplies(dialect);
+  client.handleErrors = (...answer) => {
+    const [, , , , headers, , reply, requestHeaders] = answer;
+    options.noteAnswer({ headers, reply, sentAt: requestHeaders && sentAt.get(requestHeaders) });
+    return refuse(...answer);
+  };
   if (isSandbox) client.setSandboxMode(true);
   // Without it, ccxt refuses addresses that begin with ws://.
   await client.loadHttpProxyAgent();
@@ -61,9 +81,8 @@ export async function createClient(options: ClientOptions): Promise<CcxtClient> 
  * Every answer that is not a success becomes an ExchangeReply, before ccxt makes a class of its own of it; so does a
  * page of a proxy, which ccxt would take for an empty list.
  */
-function throwReplies(dialect: Dialect, noteAnswer: ClientOptions["noteAnswer"]): HandleErrors {
+function throwReplies(dialect: Dialect): HandleErrors {
   return (status, _reason, _url, _method, headers, _body, reply) => {
-    noteAnswer(headers, reply);
     const said = dialect.codeOf(reply);
     const isReadable = typeof reply === "object" && reply !== null;
     if (status >= 200 && status < 300 && said === undefined && isReadable) return undefined;

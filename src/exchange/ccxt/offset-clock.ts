@@ -5,6 +5,9 @@ import { instant } from "../../domain/ids.ts";
 import type { Log } from "../../domain/log.ts";
 import type { Metrics } from "../../domain/metrics.ts";
 
+/** A reading that took longer is of a moment too uncertain to correct one that it does not contradict. */
+const TELLING_READ_MS = 250;
+
 /** A clock that is further off, or has moved further since the last reading, is worth a line in the log. */
 const WORTH_TELLING_MS = 500;
 
@@ -29,9 +32,13 @@ export class OffsetClock {
     return instant(Math.round(this.#clock.monotonic() + this.#offset));
   }
 
-  /** The exchange said `time` between `sent` and `received`, both monotonic: taken to be of the middle. */
+  /**
+   * The exchange said `time` between `sent` and `received`, both monotonic: taken to be of the middle, but where they are
+   * far apart, as after a pause of this process, and what was known before may be right.
+   */
   note(time: number, sent: number, received: number): void {
-    this.#offset = time - (sent + received) / 2;
+    const isPossible = time - received <= this.#offset && this.#offset <= time - sent;
+    if (received - sent <= TELLING_READ_MS || !isPossible) this.#offset = time - (sent + received) / 2;
     const ahead = this.#clock.monotonic() + this.#offset - this.#clock.now();
     this.#metrics.gauge("quantmesh_exchange_clock_offset", { exchange: this.#exchange }, ahead / 1000);
     if (Math.abs(ahead - this.#told) < WORTH_TELLING_MS) return;

@@ -14,18 +14,19 @@ import { RequestBudget } from "../limits/request-budget.ts";
 import type { WindowLimit } from "../limits/budget-window.ts";
 import { BINANCE } from "./binance.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
-import type { TradingLimits } from "./ccxt-exchange.ts";
 import { CcxtExchange } from "./ccxt-exchange.ts";
 import type { Fees } from "./ccxt-normalize.ts";
 import { toExecution, toOrder, toPrice } from "./ccxt-normalize.ts";
 import type { StreamTimes } from "./ccxt-streams.ts";
 import { CcxtStreams, STREAM_TIMES } from "./ccxt-streams.ts";
-import type { Keys } from "./create-client.ts";
+import type { Answer, Keys } from "./create-client.ts";
 import { createClient } from "./create-client.ts";
 import type { Dialect } from "./dialect.ts";
 import { findExchange, refusalOf } from "./exchange-table.ts";
 import { failureOf } from "./failures.ts";
 import { OffsetClock } from "./offset-clock.ts";
+import type { TradingLimits } from "./order-gate.ts";
+import { OrderGate } from "./order-gate.ts";
 import { PLAIN } from "./plain-dialect.ts";
 
 export interface CcxtOptions {
@@ -133,13 +134,14 @@ async function build(
   const time = new OffsetClock(clock, name, log, metrics);
   /** Known once the markets are. */
   const limited: { by?: readonly WindowLimit[]; budget?: RequestBudget } = {};
-  const noteAnswer = (headers: CcxtRecord, reply: unknown): void => {
+  const noteAnswer = ({ headers, reply, sentAt }: Answer): void => {
     const told = dialect.limitsIn(reply);
     if (told) limited.by = told;
-    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used);
+    if (sentAt === undefined) return;
+    for (const used of dialect.usedOf(headers)) limited.budget?.noteUsed(used, sentAt);
   };
   const create = async (): Promise<CcxtClient> =>
-    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), noteAnswer });
+    createClient({ exchange: id, dialect, keys, isSandbox, urls, now: () => time.now(), clock, noteAnswer });
   const client = await create();
   const streamClient = await create();
   try {
@@ -211,7 +213,7 @@ async function build(
     budget,
     openOrders,
     instruments,
-    limits,
+    gate: new OrderGate({ limits, budget, openOrders, clock }),
     fees: options.fees,
     asksFees: keys !== undefined,
     clock,

@@ -71,9 +71,11 @@ export async function openMarketData(options: MarketDataOptions): Promise<Market
     isSandbox,
     urls,
     now: () => clock.now(),
-    noteAnswer(headers, reply) {
+    clock,
+    noteAnswer({ headers, reply, sentAt }) {
       told.limits = dialect.limitsIn(reply) ?? told.limits ?? dialect.limits;
-      for (const used of dialect.usedOf(headers)) told.budget?.noteUsed(used);
+      if (sentAt === undefined) return;
+      for (const used of dialect.usedOf(headers)) told.budget?.noteUsed(used, sentAt);
     },
   });
   try {

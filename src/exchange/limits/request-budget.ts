@@ -81,11 +81,11 @@ export class RequestBudget {
     return Math.min(...this.#windows.map((one) => one.lastsMs(now)));
   }
 
-  /** The exchange says how much of a limit is used. */
-  noteUsed({ counts, perMs, used }: UsedLimit): void {
+  /** The exchange says how much of a limit is used, in the answer to a request that was sent at `sentAt` (monotonic ms). */
+  noteUsed({ counts, perMs, used }: UsedLimit, sentAt: number): void {
     const now = this.#clock.monotonic();
     for (const one of this.#windows) {
-      if (one.limit.counts === counts && one.limit.perMs === perMs) one.noteUsed(used, now);
+      if (one.limit.counts === counts && one.limit.perMs === perMs) one.noteUsed(used, sentAt, now);
     }
   }
 

@@ -91,10 +91,11 @@ export class SharedWindow implements BudgetWindow {
   }
 
   /** Used by somebody who does not count here: the counter is raised to it. */
-  noteUsed(used: number, now: number): void {
+  noteUsed(used: number, sentAt: number, now: number): void {
     const [interval, next] = this.#charged(now);
-    // Near the end of an interval it is not certain of which one the exchange speaks.
-    if (!interval || next || used <= interval.seen || this.#isRaising) return;
+    // Of which interval the exchange speaks is certain only where the request was sent and answered within one.
+    if (!interval || next || this.#firstIndexAt(sentAt) !== interval.index) return;
+    if (used <= interval.seen || this.#isRaising) return;
     if (!this.#options.counters.mayAsk) return;
     this.#isRaising = true;
     void this.#raise(interval, used).finally(() => {
@@ -118,12 +119,14 @@ export class SharedWindow implements BudgetWindow {
 
   /** The intervals that a request of this moment may be counted in. */
   #charged(now: number): readonly Interval[] {
-    const { perMs } = this.limit;
-    const time = now + this.#options.exchangeOffset();
-    const first = Math.floor((time - EDGE_MS) / perMs);
-    const last = Math.floor((time + EDGE_MS) / perMs);
+    const first = this.#firstIndexAt(now);
+    const last = Math.floor((now + this.#options.exchangeOffset() + EDGE_MS) / this.limit.perMs);
     for (const index of this.#intervals.keys()) if (index < first) this.#intervals.delete(index);
     return first === last ? [this.#interval(first)] : [this.#interval(first), this.#interval(last)];
+  }
+
+  #firstIndexAt(now: number): number {
+    return Math.floor((now + this.#options.exchangeOffset() - EDGE_MS) / this.limit.perMs);
   }
 
   #interval(index: number): Interval {

@@ -5,14 +5,18 @@ import { CEILINGS } from "./urgency.ts";
 
 /** A window expires in so many steps; a step counts until all of it has left the window. */
 const STEPS = 60;
+/** So many steps are remembered, of this window and the one before it. */
+const REMEMBERED = 2 * (STEPS + 1);
 
 export class SlidingWindow implements BudgetWindow {
   readonly limit: WindowLimit;
   readonly #share: number;
   readonly #most: number;
   readonly #stepMs: number;
-  readonly #spent: number[] = Array.from({ length: STEPS + 1 }, () => 0);
+  /** By step. */
+  readonly #spent: number[] = Array.from({ length: REMEMBERED }, () => 0);
   #step = 0;
+  /** Of the steps that count. */
   #sum = 0;
 
   /** `share`: of how many equal users of the limit this is one. */
@@ -38,11 +42,16 @@ export class SlidingWindow implements BudgetWindow {
     return;
   }
 
-  /** Of a share of the limit that says nothing: others use the rest. */
-  noteUsed(used: number, now: number): void {
-    if (this.#share > 1) return;
+  /**
+   * Of a share of the limit that says nothing: others use the rest. Nor does an answer that took longer than the window:
+   * what it counts may be over.
+   */
+  noteUsed(used: number, sentAt: number, now: number): void {
+    if (this.#share > 1 || now - sentAt > this.limit.perMs) return;
     this.#expire(now);
-    if (used > this.#sum) this.#spend(used - this.#sum, now);
+    // All that the exchange may have counted of ours by the time that it answered.
+    const own = this.#sumSince(Math.floor((sentAt - this.limit.perMs) / this.#stepMs));
+    if (used > own) this.#spend(used - own, now);
   }
 
   nextRoomIn(now: number): number {
@@ -54,21 +63,34 @@ export class SlidingWindow implements BudgetWindow {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** Of the steps from `first` to this one, some of which may not count any more. */
+  #sumSince(first: number): number {
+    let sum = 0;
+    for (let step = first; step <= this.#step; step += 1) sum += this.#spent[indexOf(step)] ?? 0;
+    return sum;
+  }
+
   #spend(cost: number, now: number): void {
     this.#expire(now);
-    const index = this.#step % this.#spent.length;
+    const index = indexOf(this.#step);
     this.#spent[index] = (this.#spent[index] ?? 0) + cost;
     this.#sum += cost;
   }
 
   #expire(now: number): void {
     const step = Math.floor(now / this.#stepMs);
-    for (let passed = 0; this.#step < step && passed < this.#spent.length; passed += 1) {
-      this.#step += 1;
-      const index = this.#step % this.#spent.length;
-      this.#sum -= this.#spent[index] ?? 0;
-      this.#spent[index] = 0;
+    if (step - this.#step > REMEMBERED) {
+      this.#spent.fill(0);
+      [this.#step, this.#sum] = [step, 0];
     }
-    this.#step = Math.max(this.#step, step);
+    while (this.#step < step) {
+      this.#step += 1;
+      this.#spent[indexOf(this.#step)] = 0;
+      this.#sum -= this.#spent[indexOf(this.#step - STEPS - 1)] ?? 0;
+    }
   }
+}
+
+function indexOf(step: number): number {
+  return ((step % REMEMBERED) + REMEMBERED) % REMEMBERED;
 }

@@ -5,6 +5,8 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import { indexFrom, readCandleBytes } from "../market/candles.ts";
 import type { Candles } from "../market/candles.ts";
 import { parseCandles } from "../market/parse-candles.ts";
+import type { Interval } from "./klines.ts";
+import { firstStart } from "./klines.ts";
 import { STEP, moneyText } from "./listing.ts";
 
 /** Prices in steps of 1e-8, in which Binance writes them. */
@@ -23,33 +25,34 @@ export async function loadKlineHistory(file: string): Promise<KlineHistory> {
   return { candles, volumes: lines.map((line) => parseMoney(line.slice(line.lastIndexOf(",") + 1))) };
 }
 
-/** The first `limit` klines that begin from `from` to `to`; what such files do not have, values and counts of trades, is 0. */
+/** The first `limit` klines that begin from `from` to `to`, none that are shorter than the file's candles; what such files do not have, values and counts of trades, is 0. */
 export function pastKlineTexts(
   { candles, volumes }: KlineHistory,
-  intervalMs: number,
+  interval: Interval,
   from: number,
   to: number,
   limit: number,
 ): readonly string[] {
   const texts: string[] = [];
   const { timestamp, open, high, low, close, length } = candles;
-  const begin = Math.ceil(from / intervalMs) * intervalMs;
+  if (candles.intervalMs > interval.leastMs) return texts;
+  const begin = firstStart(interval, from);
   for (let i = indexFrom(timestamp, begin); i < length && texts.length < limit; ) {
     const at = timestamp[i] as number;
-    const openTime = at - (at % intervalMs);
+    const openTime = interval.startOf(at);
+    const next = interval.shift(openTime, 1);
     if (openTime > to) break;
     const first = open[i] as number;
     let [top, bottom, last, volume] = [0, Number.POSITIVE_INFINITY, 0, 0n as Money];
-    for (; i < length && (timestamp[i] as number) < openTime + intervalMs; i += 1) {
+    for (; i < length && (timestamp[i] as number) < next; i += 1) {
       top = Math.max(top, high[i] as number);
       bottom = Math.min(bottom, low[i] as number);
       last = close[i] as number;
       volume = addMoney(volume, volumes[i] as Money);
     }
     const [o, h, l, c] = [first, top, bottom, last].map((units) => moneyText(money(BigInt(units) * STEP)));
-    const closeTime = openTime + intervalMs - 1;
     texts.push(
-      `[${openTime},"${o}","${h}","${l}","${c}","${moneyText(volume)}",${closeTime},"0.00000000",0,"0.00000000","0.00000000","0"]`,
+      `[${openTime},"${o}","${h}","${l}","${c}","${moneyText(volume)}",${next - 1},"0.00000000",0,"0.00000000","0.00000000","0"]`,
     );
   }
   return texts;

@@ -1,10 +1,11 @@
-/** What everybody may see of the markets: trades, prices and minute candles, from what the venue did. */
-import type { Money, PriceTicks, QuantityLots } from "../../domain/amounts.ts";
-import { ZERO_LOTS, ZERO_MONEY, addLots, addMoney } from "../../domain/amounts.ts";
+/** What everybody may see of the markets: trades, prices and candles, from what the venue did. */
+import type { PriceTicks, QuantityLots } from "../../domain/amounts.ts";
 import { invariant } from "../../domain/assert.ts";
 import type { Instant } from "../../domain/ids.ts";
 import type { Instrument } from "../../domain/instrument.ts";
 import { notional } from "../../domain/instrument.ts";
+import type { TapeCandle } from "./candle-series.ts";
+import { CandleSeries } from "./candle-series.ts";
 import type { Happening } from "./venue-world.ts";
 
 export const MINUTE_MS = 60_000;
@@ -12,6 +13,9 @@ export const MINUTE_MS = 60_000;
 const MOST_TRADES = 1_000;
 /** Minute candles kept for each symbol: a little more than a week. */
 const MOST_CANDLES = 11_000;
+const SECOND_MS = 1_000;
+/** Candles of a second: as many as are asked for at once. */
+const MOST_SECONDS = 1_000;
 
 export interface TapeTrade {
   readonly id: number;
@@ -21,21 +25,6 @@ export interface TapeTrade {
   readonly isBuyerMaker: boolean;
 }
 
-/** The prices that the market stood at or traded at within one minute, and what was traded. */
-export interface MinuteCandle {
-  readonly openTime: number;
-  readonly open: PriceTicks;
-  readonly high: PriceTicks;
-  readonly low: PriceTicks;
-  readonly close: PriceTicks;
-  readonly lots: QuantityLots;
-  /** Quote value of what was traded. */
-  readonly value: Money;
-  readonly trades: number;
-  /** What buyers took. */
-  readonly takenLots: QuantityLots;
-}
-
 export interface SymbolData {
   readonly symbol: string;
   /** The last price traded or, in a market of unlimited depth, moved to. */
@@ -43,10 +32,17 @@ export interface SymbolData {
   /** Grows with every change of the book or the price. */
   readonly updateId: number;
   readonly trades: readonly TapeTrade[];
-  readonly candles: readonly MinuteCandle[];
+  /** Of minutes. */
+  readonly candles: readonly TapeCandle[];
+  readonly seconds: readonly TapeCandle[];
 }
 
-export type MarketDataState = readonly SymbolData[];
+export type MarketDataState = readonly StoredSymbolData[];
+
+interface StoredSymbolData extends Omit<SymbolData, "seconds"> {
+  /** Older versions stored none. */
+  readonly seconds?: readonly TapeCandle[];
+}
 
 interface Writable {
   readonly symbol: string;
@@ -54,7 +50,8 @@ interface Writable {
   last: PriceTicks | undefined;
   updateId: number;
   trades: TapeTrade[];
-  candles: MinuteCandle[];
+  readonly minutes: CandleSeries;
+  readonly seconds: CandleSeries;
 }
 
 export class MarketData {
@@ -72,13 +69,14 @@ export class MarketData {
         last: undefined,
         updateId: 1,
         trades: [],
-        candles: [],
+        minutes: new CandleSeries(MINUTE_MS, MOST_CANDLES),
+        seconds: new CandleSeries(SECOND_MS, MOST_SECONDS),
       });
     }
   }
 
   of(symbol: string): SymbolData {
-    return this.#writable(symbol);
+    return shown(this.#writable(symbol));
   }
 
   /** Takes in what a command did; returns the trades of it, oldest first. */
@@ -110,23 +108,19 @@ export class MarketData {
         this.#see(data, command.price, command.time, undefined);
     }
     if (data.trades.length > 2 * MOST_TRADES) data.trades = data.trades.slice(-MOST_TRADES);
-    if (data.candles.length > 2 * MOST_CANDLES) data.candles = data.candles.slice(-MOST_CANDLES);
     return trades ?? NO_TRADES;
   }
 
   state(): MarketDataState {
-    return [...this.#bySymbol.values()].map(({ symbol, last, updateId, trades, candles }) => ({
-      symbol,
-      last,
-      updateId,
-      trades,
-      candles,
-    }));
+    return [...this.#bySymbol.values()].map(shown);
   }
 
   restore(state: MarketDataState): void {
-    for (const { symbol, last, updateId, trades, candles } of state) {
-      Object.assign(this.#writable(symbol), { last, updateId, trades: [...trades], candles: [...candles] });
+    for (const { symbol, last, updateId, trades, candles, seconds = [] } of state) {
+      const data = this.#writable(symbol);
+      Object.assign(data, { last, updateId, trades: [...trades] });
+      data.minutes.restore(candles);
+      data.seconds.restore(seconds);
     }
   }
 
@@ -138,39 +132,18 @@ export class MarketData {
 
   #see(data: Writable, price: PriceTicks, at: Instant, trade: TapeTrade | undefined): void {
     data.last = price;
-    const openTime = at - (at % MINUTE_MS);
-    const newest = data.candles[data.candles.length - 1];
-    const isNew = newest === undefined || newest.openTime < openTime;
-    const candle = isNew ? emptyCandle(openTime, newest?.close ?? price) : newest;
-    const quantity = trade?.quantity ?? ZERO_LOTS;
-    const next: MinuteCandle = {
-      openTime: candle.openTime,
-      open: isNew ? price : candle.open,
-      high: isNew || price > candle.high ? price : candle.high,
-      low: isNew || price < candle.low ? price : candle.low,
-      close: price,
-      lots: addLots(candle.lots, quantity),
-      value: trade ? addMoney(candle.value, notional(data.instrument, price, quantity)) : candle.value,
-      trades: candle.trades + (trade ? 1 : 0),
-      takenLots: trade?.isBuyerMaker === false ? addLots(candle.takenLots, quantity) : candle.takenLots,
+    const volume = trade && {
+      lots: trade.quantity,
+      value: notional(data.instrument, price, trade.quantity),
+      isBuyerMaker: trade.isBuyerMaker,
     };
-    if (isNew) data.candles.push(next);
-    else data.candles[data.candles.length - 1] = next;
+    data.minutes.see(price, at, volume);
+    data.seconds.see(price, at, volume);
   }
 }
 
 const NO_TRADES: readonly TapeTrade[] = [];
 
-function emptyCandle(openTime: number, price: PriceTicks): MinuteCandle {
-  return {
-    openTime,
-    open: price,
-    high: price,
-    low: price,
-    close: price,
-    lots: ZERO_LOTS,
-    value: ZERO_MONEY,
-    trades: 0,
-    takenLots: ZERO_LOTS,
-  };
+function shown({ symbol, last, updateId, trades, minutes, seconds }: Writable): SymbolData {
+  return { symbol, last, updateId, trades, candles: minutes.candles, seconds: seconds.candles };
 }

@@ -2,7 +2,7 @@
 import { notional } from "../../domain/instrument.ts";
 import { badInterval, badSymbol } from "./api-error.ts";
 import { bookView } from "./book-view.ts";
-import { INTERVALS, klineText, klinesOf, startOf } from "./klines.ts";
+import { INTERVALS, candlesFor, klineText, klinesOf } from "./klines.ts";
 import { pastKlineTexts } from "./kline-history.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
@@ -73,18 +73,17 @@ export function marketRoutes(floor: Floor): readonly PublicRoute[] {
     }),
     get("/api/v3/klines", 2, ({ params, now }) => {
       const listing = listingIn(listings, params);
-      const intervalMs = INTERVALS[required(params, "interval")];
-      if (intervalMs === undefined) throw badInterval();
+      const interval = INTERVALS[required(params, "interval")];
+      if (interval === undefined) throw badInterval();
       const limit = limitOf(params, 500, 1_000);
       const startTime = optionalInteger(params, "startTime");
       const to = Math.min(optionalInteger(params, "endTime") ?? now, now);
-      const from = startTime ?? to - limit * intervalMs;
-      const { candles } = data.of(listing.symbol);
+      const from = startTime ?? interval.shift(interval.startOf(to), 1 - limit);
+      const candles = candlesFor(data.of(listing.symbol), interval);
       const [first] = candles;
-      const pastTo = first ? Math.min(to, startOf(first.openTime, intervalMs) - 1) : to;
-      const past = listing.history ? pastKlineTexts(listing.history, intervalMs, from, pastTo, limit) : [];
-      const klines = klinesOf(candles, intervalMs, from, to);
-      const own = startTime === undefined ? klines.slice(-limit) : klines.slice(0, limit);
+      const pastTo = first ? Math.min(to, interval.startOf(first.openTime) - 1) : to;
+      const past = listing.history ? pastKlineTexts(listing.history, interval, from, pastTo, limit) : [];
+      const own = klinesOf(candles, interval, from, to, limit);
       const texts = [...past, ...own.map((kline) => klineText(listing, kline))];
       return `[${(startTime === undefined ? texts.slice(-limit) : texts.slice(0, limit)).join(",")}]`;
     }),

@@ -4,7 +4,7 @@ import type { Instant } from "../../domain/ids.ts";
 import type { PriceLevel } from "./book-view.ts";
 import { bookView, marketQuotes, quantityShown } from "./book-view.ts";
 import type { Kline } from "./klines.ts";
-import { INTERVALS, klinesOf, shareOfValue, startOf } from "./klines.ts";
+import { INTERVALS, candlesFor, klinesOf, shareOfValue } from "./klines.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
 import type { TapeTrade } from "./market-data.ts";
@@ -201,32 +201,29 @@ const MOST_ENDED = 10;
 
 /** The kline of now where something changed in it; each one before it once more when it is over. */
 function klineTopic(floor: Floor, listing: Listing, kind: string): PeriodicTopic | undefined {
-  const [name, interval = ""] = kind.split("_");
-  const intervalMs = INTERVALS[interval];
-  if (name !== "kline" || intervalMs === undefined) return undefined;
+  const [what, name = ""] = kind.split("_");
+  const interval = INTERVALS[name];
+  if (what !== "kline" || interval === undefined) return undefined;
   const { data } = floor;
   const { symbol } = listing;
   let told = data.of(symbol).updateId;
-  let openTime = startOf(floor.world.time, intervalMs);
+  let openTime = interval.startOf(floor.world.time);
   return {
     kind: "periodic",
     periodMs: 1_000,
     messages(now) {
-      const { candles, updateId } = data.of(symbol);
-      const current = startOf(now, intervalMs);
+      const known = data.of(symbol);
+      const { updateId } = known;
+      const current = interval.startOf(now);
       const isChanged = updateId !== told;
       if (!isChanged && current === openTime) return [];
-      const klines = klinesOf(
-        candles,
-        intervalMs,
-        Math.max(openTime, current - MOST_ENDED * intervalMs),
-        now,
-      );
+      const from = Math.max(openTime, interval.shift(current, -MOST_ENDED));
+      const klines = klinesOf(candlesFor(known, interval), interval, from, now);
       openTime = current;
       told = updateId;
       return klines
         .filter((kline) => kline.openTime < current || isChanged)
-        .map((kline) => klineEventText(floor, listing, interval, kline, now));
+        .map((kline) => klineEventText(floor, listing, name, kline, now));
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Instant } from "../../domain/ids.ts";
 import type { PriceLevel } from "./book-view.ts";
 import { bookView } from "./book-view.ts";
 import type { Kline } from "./klines.ts";
-import { klinesOf } from "./klines.ts";
+import { everyMs, klinesOf } from "./klines.ts";
 import type { Listing } from "./listing.ts";
 import { moneyText, priceText, quantityText } from "./listing.ts";
 import { MINUTE_MS } from "./market-data.ts";
@@ -14,6 +14,8 @@ import type { Floor } from "./route.ts";
 
 const DAY_MS = 86_400_000;
 const FIVE_MINUTES_MS = 300_000;
+const DAYS = everyMs(DAY_MS);
+const FIVE_MINUTES = everyMs(FIVE_MINUTES_MS);
 
 export interface BestPrices {
   readonly bidPrice: string;
@@ -56,7 +58,7 @@ export interface DayTicker extends BestPrices {
 export function dayTicker(floor: Floor, listing: Listing, now: Instant): DayTicker {
   const { trades, candles } = floor.data.of(listing.symbol);
   const from = now - DAY_MS + MINUTE_MS;
-  const day = klinesOf(candles, DAY_MS, 0, 0)[0];
+  const day = klinesOf(candles, DAYS, 0, 0)[0];
   const minutes = candles.filter(({ openTime }) => openTime >= from - MINUTE_MS);
   const whole = minutes.length > 0 ? joined(minutes) : day;
   const text = (price: PriceTicks | undefined): string =>
@@ -89,7 +91,7 @@ export function dayTicker(floor: Floor, listing: Listing, now: Instant): DayTick
 /** Of the last five minutes. */
 export function averagePrice({ data }: Pick<Floor, "data">, listing: Listing, now: Instant): string {
   const { candles } = data.of(listing.symbol);
-  return averageText(listing, klinesOf(candles, FIVE_MINUTES_MS, now - FIVE_MINUTES_MS, now).at(-1));
+  return averageText(listing, klinesOf(candles, FIVE_MINUTES, now - FIVE_MINUTES_MS, now).at(-1));
 }
 
 /** Value by quantity; the last price where nothing was traded. */

@@ -13,6 +13,7 @@ import {
 } from "../../../src/exchange/ccxt/ccxt-normalize.ts";
 import { BINANCE } from "../../../src/exchange/ccxt/binance.ts";
 import { createClient } from "../../../src/exchange/ccxt/create-client.ts";
+import { realClock } from "../../../src/exchange/sim/real-clock.ts";
 
 /** What ccxt makes of an answer, before anybody reads it. */
 interface Parsing extends CcxtClient {
@@ -105,6 +106,7 @@ describe("an answer of Binance", () => {
       isSandbox: false,
       urls: undefined,
       now: () => 0,
+      clock: realClock,
       noteAnswer: () => undefined,
     })) as Parsing;
     ccxt.options["crossMarginPairsData"] = [];

@@ -5,6 +5,7 @@ import { BINANCE } from "../../../src/exchange/ccxt/binance.ts";
 import { toTextCandles } from "../../../src/exchange/ccxt/ccxt-normalize.ts";
 import { createClient } from "../../../src/exchange/ccxt/create-client.ts";
 import { listMarkets } from "../../../src/exchange/ccxt/listed-markets.ts";
+import { realClock } from "../../../src/exchange/sim/real-clock.ts";
 
 interface Parsing extends CcxtClient {
   parseOHLCVs(klines: unknown): unknown;
@@ -23,6 +24,7 @@ describe("candles through ccxt", () => {
       isSandbox: false,
       urls: undefined,
       now: () => AT,
+      clock: realClock,
       noteAnswer: () => undefined,
     })) as Parsing;
   });

@@ -126,20 +126,47 @@ describe("a request budget", () => {
   });
 
   it("counts what the exchange says that others have used", () => {
-    const { budget } = open(10);
+    const { budget, clock } = open(10);
 
-    budget.noteUsed(used(7));
-    budget.noteUsed(used(3));
+    budget.noteUsed(used(7), clock.now());
+    budget.noteUsed(used(3), clock.now());
 
     expect(takeAll(budget, "exit")).toBe(3);
   });
 
   it("takes an equal share where others use the same limit without being known", () => {
-    const { budget } = open(10, 3);
+    const { budget, clock } = open(10, 3);
 
-    budget.noteUsed(used(9));
+    budget.noteUsed(used(9), clock.now());
 
     expect(takeAll(budget, "exit")).toBe(3);
+  });
+
+  it("does not take its own requests for others' where an answer is read so late that they count no more", () => {
+    const { budget, clock } = open(10);
+    takeAll(budget, "exit");
+    move(clock, MINUTE - 2_000);
+    const sentAt = clock.now();
+
+    move(clock, 5_000);
+    budget.noteUsed(used(9), sentAt);
+    expect(takeAll(budget, "exit")).toBe(10);
+
+    move(clock, 2 * MINUTE);
+    budget.noteUsed(used(9), sentAt);
+    expect(takeAll(budget, "exit")).toBe(10);
+  });
+
+  it("counts what others have used beside its own where an answer is read late", () => {
+    const { budget, clock } = open(10);
+    budget.tryTake(ONE_ORDER, "exit");
+    move(clock, MINUTE - 2_000);
+    const sentAt = clock.now();
+
+    move(clock, 5_000);
+    budget.noteUsed(used(7), sentAt);
+
+    expect(takeAll(budget, "exit")).toBe(4);
   });
 });
 

@@ -130,15 +130,27 @@ describe("a limit that instances spend together", () => {
     const clock = new VirtualClock(1_001_000 as Instant);
     const [one, two] = fleetOf(2, clock);
     await takeAll(one.budget, "read", 10);
-    two.budget.noteUsed({ counts: "orders", perMs: INTERVAL, used: 10 });
+    two.budget.noteUsed({ counts: "orders", perMs: INTERVAL, used: 10 }, clock.now());
     await settle();
     expect([...one.sums.values()]).toEqual([10]);
 
-    two.budget.noteUsed({ counts: "orders", perMs: INTERVAL, used: 60 });
+    two.budget.noteUsed({ counts: "orders", perMs: INTERVAL, used: 60 }, clock.now());
     await settle();
 
     expect([...one.sums.values()]).toEqual([60]);
     expect(await takeAll(one.budget, "read")).toBe(10);
+  });
+
+  it("counts nothing in an interval of what the exchange said of the one before, however late it is read", async () => {
+    const clock = new VirtualClock(1_011_300 as Instant);
+    const [one] = fleetOf(2, clock);
+
+    for (const sentAt of [1_009_300, 1_009_900, 1_010_300]) {
+      one.budget.noteUsed({ counts: "orders", perMs: INTERVAL, used: 70 }, sentAt);
+      await settle();
+    }
+
+    expect(await takeAll(one.budget, "read")).toBe(70);
   });
 
   it("gives back to counters that were lost what is known of them", async () => {

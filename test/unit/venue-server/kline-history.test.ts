@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { KlineHistory } from "../../../src/venue/server/kline-history.ts";
+import { everyMs } from "../../../src/venue/server/klines.ts";
 import { loadKlineHistory, pastKlineTexts } from "../../../src/venue/server/kline-history.ts";
 
 const START = Date.parse("2024-01-01T00:00:00Z");
@@ -23,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Minute, prices and volume of each. */
 function klines(intervalMs: number, from: number, to: number, limit = 1_000): readonly unknown[] {
-  return pastKlineTexts(history, intervalMs, START + from * MINUTE, START + to * MINUTE, limit).map(
+  return pastKlineTexts(history, everyMs(intervalMs), START + from * MINUTE, START + to * MINUTE, limit).map(
     (text) => {
       const [openTime, open, high, low, close, volume, closeTime] = JSON.parse(text) as readonly [
         number,
@@ -47,6 +48,10 @@ it("begins with the first candle that begins in the time that is asked for, and 
   expect(klines(MINUTE, 3, 9)).toEqual([]);
   expect(klines(MINUTE, 0, 10, 2).map((kline) => (kline as readonly unknown[])[0])).toEqual([0, 1]);
   expect(klines(5 * MINUTE, 1, 10).map((kline) => (kline as readonly unknown[])[0])).toEqual([10]);
+});
+
+it("shows none that are shorter than those of the file", () => {
+  expect(klines(1_000, 0, 10)).toEqual([]);
 });
 
 it("puts longer candles together from all that is in them", () => {

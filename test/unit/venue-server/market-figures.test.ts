@@ -6,7 +6,7 @@ import { parseMoney, priceTicks, quantityLots } from "../../../src/domain/amount
 import type { Money } from "../../../src/domain/amounts.ts";
 import { createInstrument } from "../../../src/domain/instrument.ts";
 import type { Kline } from "../../../src/venue/server/klines.ts";
-import { klinesOf } from "../../../src/venue/server/klines.ts";
+import { INTERVALS, everyMs, klinesOf } from "../../../src/venue/server/klines.ts";
 import type { Listing } from "../../../src/venue/server/listing.ts";
 import {
   listingOf,
@@ -16,7 +16,7 @@ import {
   readPrice,
   readQuantity,
 } from "../../../src/venue/server/listing.ts";
-import type { MinuteCandle } from "../../../src/venue/server/market-data.ts";
+import type { TapeCandle } from "../../../src/venue/server/candle-series.ts";
 
 const LISTING = listing("0.01", "0.00001");
 const MINUTE = 60_000;
@@ -77,7 +77,7 @@ describe("numbers with eight decimals", () => {
 });
 
 describe("candles", () => {
-  const candle = (minute: number, [open, high, low, close]: readonly number[], lots = 1): MinuteCandle => ({
+  const candle = (minute: number, [open, high, low, close]: readonly number[], lots = 1): TapeCandle => ({
     openTime: minute * MINUTE,
     open: priceTicks(open ?? 0),
     high: priceTicks(high ?? 0),
@@ -99,7 +99,7 @@ describe("candles", () => {
   ];
 
   it("stand at the last price where nothing happened", () => {
-    expect(klinesOf(MINUTES, MINUTE, 0, 8 * MINUTE).map(shape)).toEqual([
+    expect(klinesOf(MINUTES, everyMs(MINUTE), 0, 8 * MINUTE).map(shape)).toEqual([
       [3, 10, 12, 9, 11, 1],
       [4, 11, 15, 11, 14, 1],
       [5, 14, 14, 14, 14, 0],
@@ -110,12 +110,34 @@ describe("candles", () => {
   });
 
   it("are joined to longer ones at the hours of the clock", () => {
-    expect(klinesOf(MINUTES, 5 * MINUTE, 0, 9 * MINUTE).map(shape)).toEqual([
+    expect(klinesOf(MINUTES, everyMs(5 * MINUTE), 0, 9 * MINUTE).map(shape)).toEqual([
       [0, 10, 15, 9, 14, 2],
       [5, 14, 14, 8, 9, 1],
     ]);
-    expect(klinesOf(MINUTES, 5 * MINUTE, MINUTE, 9 * MINUTE).map(shape)).toEqual([[5, 14, 14, 8, 9, 1]]);
-    expect(klinesOf([], MINUTE, 0, 9 * MINUTE)).toEqual([]);
+    expect(klinesOf(MINUTES, everyMs(5 * MINUTE), MINUTE, 9 * MINUTE).map(shape)).toEqual([
+      [5, 14, 14, 8, 9, 1],
+    ]);
+    expect(klinesOf([], everyMs(MINUTE), 0, 9 * MINUTE)).toEqual([]);
+    expect(klinesOf(MINUTES, everyMs(MINUTE), 0, 8 * MINUTE, 2).map(shape)).toHaveLength(2);
+  });
+
+  it.each([
+    ["3d", ["2024-01-12", "2024-01-15"]],
+    ["1w", ["2024-01-08", "2024-01-15"]],
+    ["1M", ["2024-01-01", "2024-02-01", "2024-03-01"]],
+  ])("of %s begin where the calendar has them begin", (name, starts) => {
+    const minute = Date.parse("2024-01-12T12:34:00Z") / MINUTE;
+    const interval = INTERVALS[name] ?? everyMs(1);
+    const last = Date.parse(starts.at(-1) ?? "");
+
+    const klines = klinesOf([candle(minute, [10, 12, 9, 11])], interval, 0, last);
+
+    expect(klines.map(({ openTime }) => new Date(openTime).toISOString().slice(0, 10))).toEqual(starts);
+    expect(klines.map(({ closeTime }) => closeTime + 1).slice(0, -1)).toEqual(
+      klines.map(({ openTime }) => openTime).slice(1),
+    );
+    expect(klines.map(({ trades }) => trades)).toEqual(starts.map((_, index) => (index === 0 ? 1 : 0)));
+    expect(interval.shift(last, 1 - starts.length)).toBe(klines[0]?.openTime);
   });
 });
 
