@@ -110,6 +110,9 @@ export class LeasedClaims implements Claims, Permit {
       this.#forget(claim);
       lost(claim.market.symbol);
     }
-    this.#validUntil = sent + PERMIT_SHARE * ttlMs;
+    const until = sent + PERMIT_SHARE * ttlMs;
+    // What was claimed meanwhile was not renewed, and may have been asked for long before.
+    const knowsAll = this.#held.every((claim) => asked.includes(claim));
+    this.#validUntil = knowsAll ? until : Math.min(this.#validUntil, until);
   }
 }
