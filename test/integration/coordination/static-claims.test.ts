@@ -8,9 +8,11 @@ import type { Instant } from "../../../src/domain/ids.ts";
 import { realClock } from "../../../src/exchange/sim/real-clock.ts";
 import { VirtualClock } from "../../../src/exchange/sim/virtual-clock.ts";
 import { createStorage } from "../../../src/storage/create-storage.ts";
+import { parseDsn } from "../../../src/storage/dsn.ts";
 import type { ClaimRequest, Storage } from "../../../src/storage/storage.ts";
 import { logInto } from "../../support/kept-log.ts";
-import { serverFolder } from "../../support/servers/private-server.ts";
+import { startPostgres } from "../../support/servers/postgres.ts";
+import { describeWithServers, serverFolder } from "../../support/servers/private-server.ts";
 import { until } from "./fleet-lab.ts";
 
 const TTL_MS = 1200;
@@ -152,6 +154,42 @@ describe("claims as leases", () => {
     stopping.abort();
 
     await expect(waiting).rejects.toThrow("BTC/USDT is no longer wanted");
+  });
+});
+
+describeWithServers(["postgres"], "claims as leases of a database that restarts", () => {
+  it("keep nobody from trading for longer because a bot that has nothing to store does not notice", async () => {
+    const server = await startPostgres();
+    const storage = await createStorage(parseDsn(await server.createDatabase(), "postgres"));
+    const signal = new AbortController().signal;
+    const lost: string[] = [];
+    const claims = new LeasedClaims({
+      storage,
+      holder: "one 1",
+      clock: realClock,
+      log: logInto([]),
+      ttlMs: TTL_MS,
+      lost: (symbol) => lost.push(symbol),
+    });
+    try {
+      const idle = await claims.take(BTC, signal);
+      await claims.take(ETH, signal);
+      claims.open();
+
+      await server.restart();
+      // The first call may still meet the dead connection.
+      await storage.ping().catch(() => undefined);
+      await storage.ping();
+      await claims.take(ETH, signal);
+
+      await until(() => lost.includes("BTC/USDT"));
+      expect((await claims.take(BTC, signal)).epoch).toBe(idle.epoch + 1);
+      await until(() => claims.isValid());
+    } finally {
+      claims.close();
+      await storage.close();
+      await server.stop();
+    }
   });
 });
 
