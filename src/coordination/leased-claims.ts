@@ -27,8 +27,9 @@ const RENEWALS_PER_TTL = 3;
 export class LeasedClaims implements Claims, Permit {
   readonly #options: LeasedClaimsOptions;
   readonly #wakeUps: WakeUps;
-  #held: readonly Claim[] = [];
-  /** Monotonic ms: before it every held claim is certain. */
+  /** Until when each claim is certain, monotonic ms. */
+  readonly #held = new Map<Claim, number>();
+  /** The end of the one that ends first. */
   #validUntil = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #cancel: () => void = () => undefined;
@@ -87,29 +88,37 @@ export class LeasedClaims implements Claims, Permit {
   close(): void {
     this.#cancel();
     this.#isClosed = true;
-    this.#validUntil = Number.NEGATIVE_INFINITY;
+    this.#held.clear();
+    this.#noteEnd();
   }
 
   #hold(claim: Claim, sent: number): void {
-    const until = sent + PERMIT_SHARE * this.#options.ttlMs;
-    this.#validUntil = this.#held.length === 0 ? until : Math.min(this.#validUntil, until);
-    const others = this.#held.filter(({ market }) => market.symbol !== claim.market.symbol);
-    this.#held = [...others, claim];
+    const { symbol } = claim.market;
+    for (const held of this.#held.keys()) if (held.market.symbol === symbol) this.#held.delete(held);
+    this.#held.set(claim, sent + PERMIT_SHARE * this.#options.ttlMs);
+    this.#noteEnd();
   }
 
-  #forget(claim: Claim): void {
-    this.#held = this.#held.filter(({ token }) => token !== claim.token);
+  #forget({ token }: Claim): void {
+    for (const held of this.#held.keys()) if (held.token === token) this.#held.delete(held);
+    this.#noteEnd();
+  }
+
+  #noteEnd(): void {
+    this.#validUntil = this.#held.size === 0 ? Number.NEGATIVE_INFINITY : Math.min(...this.#held.values());
   }
 
   async #renew(): Promise<void> {
     const { storage, clock, ttlMs, lost } = this.#options;
-    const asked = this.#held;
+    const asked = [...this.#held.keys()];
     const sent = clock.monotonic();
     const kept = new Set((await storage.renewClaims(asked, ttlMs)).map(({ token }) => token));
     for (const claim of asked.filter(({ token }) => !kept.has(token))) {
       this.#forget(claim);
       lost(claim.market.symbol);
     }
-    this.#validUntil = sent + PERMIT_SHARE * ttlMs;
+    // What was claimed meanwhile was not renewed, and may have been asked for long before.
+    for (const claim of asked) if (this.#held.has(claim)) this.#held.set(claim, sent + PERMIT_SHARE * ttlMs);
+    this.#noteEnd();
   }
 }

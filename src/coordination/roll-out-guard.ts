@@ -28,9 +28,13 @@ interface Watched {
   readonly isGood: boolean;
 }
 
+/** After a longer pause between two checks this process slept: nobody watched meanwhile. */
+const SLEPT_MS = 5_000;
+
 export class RollOutGuard {
   readonly #options: RollOutGuardOptions;
   #watched: Watched | undefined;
+  #checkedAt = Number.POSITIVE_INFINITY;
   #isDeciding = false;
 
   constructor(options: RollOutGuardOptions) {
@@ -52,6 +56,8 @@ export class RollOutGuard {
     const canary = this.#watched && inForce(this.#watched.state)?.canary;
     if (!this.#watched || !canary || this.#isDeciding) return;
     const now = clock.monotonic();
+    if (now - this.#checkedAt > SLEPT_MS) this.#watched = { ...this.#watched, since: now };
+    this.#checkedAt = now;
     const { state, expected, since, isGood } = this.#watched;
     const elapsed = now - since;
     const verdict = judgeCanary(canary.rollOut, expected, reports(), {

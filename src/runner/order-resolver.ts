@@ -48,6 +48,8 @@ export class OrderResolver {
     try {
       const found = await exchange.findOrder(bot.market.symbol, order.id);
       if (found) return await this.#report(order, found);
+      // Nobody waits for what has ended: should it rest after all, the next list tells.
+      if (!this.#workingOrder(order)) return "resolved";
       if (this.#isAcknowledged(order)) {
         if (clock.monotonic() - started < LOST_AFTER_MS) return 0;
         const reason = `acknowledged order ${order.id} is not known to the exchange`;

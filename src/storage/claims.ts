@@ -20,7 +20,10 @@ export function takeClaim(database: Database, market: MarketKey, holder: string)
   });
 }
 
-/** Lets the claims that are still held live for `ttlMs` from now; returns those. */
+/**
+ * Lets the claims that are still held live for `ttlMs` from now; returns those. What was taken from another server than the
+ * one that answers may not be stored in this one: it is not held.
+ */
 export function renewClaims(
   database: Database,
   claims: readonly Claim[],
@@ -28,10 +31,10 @@ export function renewClaims(
 ): Promise<readonly Claim[]> {
   if (claims.length === 0) return Promise.resolve([]);
   return database.transaction(async (trx) => {
-    for (const claim of claims) assertCurrent(database, claim);
+    const current = claims.filter((claim) => database.isOfThisServer(claim));
     const held = new Set<string>();
-    for (let from = 0; from < claims.length; from += CLAIMS_AT_ONCE) {
-      const some = claims.slice(from, from + CLAIMS_AT_ONCE);
+    for (let from = 0; from < current.length; from += CLAIMS_AT_ONCE) {
+      const some = current.slice(from, from + CLAIMS_AT_ONCE);
       const { numUpdatedRows } = await trx
         .updateTable("claims")
         .where((eb) => isAnyOf(eb, some))
@@ -48,7 +51,7 @@ export function renewClaims(
         for (const row of rows) held.add(nameOf(row, row));
       }
     }
-    return claims.filter((claim) => held.has(nameOf(claim, claim.market)));
+    return current.filter((claim) => held.has(nameOf(claim, claim.market)));
   });
 }
 

@@ -234,7 +234,8 @@ export interface Storage {
   requestClaims(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]>;
   /**
    * Lets leases last for `ttlMs` from now, by the database's clock; returns those that are still held. A lease that
-   * ended and that nobody took meanwhile is held again. A permit counts from the moment before the call.
+   * ended and that nobody took meanwhile is held again; one that was taken from another server, or from the same before
+   * a restart, is not. A permit counts from the moment before the call.
    */
   renewClaims(claims: readonly Claim[], ttlMs: number): Promise<readonly Claim[]>;
   /** Frees the market at once; no write under the claim passes any more. Nothing where it is not the newest. */

@@ -75,7 +75,8 @@ function applyLate(
     return stock(draft, late);
   }
   if (place.kind === "closing") {
-    bookClose(draft, ref, late, execution.at);
+    // It has no more trades than the bot, so numbers counted by those are free.
+    bookClose(draft, ref, late, draft.totals.trades + draft.totals.inventorySells, execution.at);
   } else if (ref.side === "buy") {
     bookBuy(draft, place.index, late);
   } else {

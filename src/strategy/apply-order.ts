@@ -142,7 +142,7 @@ function end(
     const isAllThere = !isOrderable(draft.bot.instrument, draft.price, missingInitialLots(draft));
     if (ended === "filled" || isAllThere) finishInitial(draft);
   } else if (progress.executed > 0) {
-    bookClose(draft, terms, progress, at);
+    bookClose(draft, terms, progress, 0, at);
   }
   if (draft.mode === "closing") finishClosing(draft);
   draft.touchAll();

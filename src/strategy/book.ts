@@ -45,10 +45,16 @@ export function bookSell(
   }
 }
 
-/** A sale of everything: takes the lots out of the slots from the lowest up. */
-export function bookClose(draft: Draft, order: OrderRef, sold: Progress, at: Instant): void {
+/** A sale of everything: takes the lots out of the slots from the lowest up. Its trades are numbered from `firstPart`. */
+export function bookClose(
+  draft: Draft,
+  order: OrderRef,
+  sold: Progress,
+  firstPart: number,
+  at: Instant,
+): void {
   let { executed, quote, fee } = sold;
-  let part = 0;
+  let part = firstPart;
   draft.slots.forEach((slot, index) => {
     const lots = quantityLots(Math.min(executed, heldLots(slot.inventory)));
     if (lots === 0) return;

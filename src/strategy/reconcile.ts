@@ -4,6 +4,7 @@ import { formatMoney, money } from "../domain/amounts.ts";
 import type { ExchangeOrder } from "../domain/exchange-order.ts";
 import type { Instant } from "../domain/ids.ts";
 import type { OrderRef, OrderTerms, WorkingOrder } from "../domain/order.ts";
+import type { AdoptedOrderRecord } from "../domain/records.ts";
 import { NO_PROGRESS } from "./accounting.ts";
 import { applyAccepted, applyClosed, finishClosing } from "./apply-order.ts";
 import { applyFill } from "./apply-fill.ts";
@@ -21,7 +22,7 @@ import {
 } from "./order-place.ts";
 import { refOf } from "./order-ref.ts";
 import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
-import type { GridState } from "./state.ts";
+import type { GridState, SideHistory } from "./state.ts";
 import { heldLots } from "./state.ts";
 import { openForgottenSlot } from "./window.ts";
 import { workingOrders } from "./working-orders.ts";
@@ -41,7 +42,7 @@ const ORPHAN_PAUSE_MS = 5_000;
  * | an older generation | closed, ours | its id is stored, never to be used again |
  * | no working order there | open, ours, newer, fits the slot | adopted |
  * | ended while the lists were read | open, ours | nothing; the next lists tell |
- * | anything else | open, ours | cancelled; its slot pauses |
+ * | anything else | open, ours | cancelled; its slot pauses, its id is stored |
  * | – | fills not stored | counted |
  * | position | the account owns less, three times in a row | halted |
  * | – | orders of other bots and people | left alone |
@@ -128,16 +129,19 @@ function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder, before:
   const history = place && historyOf(draft, place, ref.side);
   const isNewer = history !== undefined && ref.generation > history.generation;
   if (place && isNewer && !workingOrder(draft, place) && canAdopt(draft, place, order)) {
-    const { type, price, quantity, createdAt } = order;
-    const terms: OrderTerms = { ...ref, type, price, quantity, createdAt };
-    setWorking(draft, place, { kind: "open", terms, progress: NO_PROGRESS, exchangeOrderId });
-    draft.records.push({ kind: "adoptedOrder", terms, status: "open", exchangeOrderId });
+    const record = forgottenOrder(ref, order, "open");
+    setWorking(draft, place, { kind: "open", terms: record.terms, progress: NO_PROGRESS, exchangeOrderId });
+    draft.records.push(record);
     draft.event("order_adopted", { id: ref.id, slot: ref.slot, side: ref.side });
     return;
   }
   // Halts where an order that was refused, or proven absent, rests after all.
   applyAccepted(draft, ref, exchangeOrderId);
   if (place && hasEndedSince(draft, place, ref, before)) return;
+  if (place && isNewer) {
+    draft.records.push(forgottenOrder(ref, order, "canceled"));
+    liftGeneration(draft, place, ref);
+  }
   draft.commands.push({ kind: "cancelOrder", order: ref, exchangeOrderId });
   draft.event("order_orphaned", { id: ref.id, slot: ref.slot, side: ref.side });
   if (place?.kind === "slot") pauseSlot(draft, place.index);
@@ -145,23 +149,33 @@ function meetStranger(draft: Draft, ref: OrderRef, order: ExchangeOrder, before:
 
 /** True where the list may be older than the end of the order; if it rests after all, the next list says so. */
 function hasEndedSince(draft: Draft, place: OrderPlace, ref: OrderRef, before: GridState): boolean {
-  const newest = historyOf(draft, place, ref.side);
-  if (ref.generation >= newest.generation)
-    return ref.generation === newest.generation && newest.ended !== "never";
+  if (!hasEnded(historyOf(draft, place, ref.side), ref)) return false;
   const placeThen = placeOf(before, ref.slot);
-  return !placeThen || ref.generation >= historyOf(before, placeThen, ref.side).generation;
+  return !placeThen || !hasEnded(historyOf(before, placeThen, ref.side), ref);
+}
+
+function hasEnded({ generation, ended }: SideHistory, ref: OrderRef): boolean {
+  return ref.generation < generation || (ref.generation === generation && ended !== "never");
 }
 
 /** A restored backup does not know an order that has ended since: its fills need it, and its id is used for ever. */
 function rememberForgotten(draft: Draft, ref: OrderRef, order: ExchangeOrder): void {
   const place = placeOf(draft, ref.slot);
   if (!place || ref.generation <= historyOf(draft, place, ref.side).generation) return;
-  const { type, price, quantity, createdAt, exchangeOrderId } = order;
   const status = order.status === "filled" || order.status === "rejected" ? order.status : "canceled";
-  const terms: OrderTerms = { ...ref, type, price, quantity, createdAt };
-  draft.records.push({ kind: "adoptedOrder", terms, status, exchangeOrderId });
+  draft.records.push(forgottenOrder(ref, order, status));
   draft.event("order_remembered", { id: ref.id, slot: ref.slot, side: ref.side });
   noteEnd(draft, place, ref, status);
+}
+
+/** The record of an order that the database does not know. */
+function forgottenOrder(
+  ref: OrderRef,
+  { type, price, quantity, createdAt, exchangeOrderId }: ExchangeOrder,
+  status: AdoptedOrderRecord["status"],
+): AdoptedOrderRecord {
+  const terms: OrderTerms = { ...ref, type, price, quantity, createdAt };
+  return { kind: "adoptedOrder", terms, status, exchangeOrderId };
 }
 
 /** Nothing new is placed where an orphan still rests. */

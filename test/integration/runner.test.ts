@@ -6,10 +6,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { PortWrappers } from "../../src/cli/run-instance.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { QuantmeshError } from "../../src/domain/errors.ts";
-import type { Instant } from "../../src/domain/ids.ts";
-import type { PlaceOutcome } from "../../src/exchange/exchange.ts";
+import type { Generation, Instant } from "../../src/domain/ids.ts";
+import type { ExchangeOrder, PlaceOutcome } from "../../src/exchange/exchange.ts";
 import type { LockProvider } from "../../src/lock/lock.ts";
-import { decodeClientOrderId } from "../../src/strategy/client-order-id.ts";
+import { decodeClientOrderId, encodeClientOrderId } from "../../src/strategy/client-order-id.ts";
 import { expectSound, withoutGeneration } from "../support/expect-sound.ts";
 import { everyNth, override } from "../support/override.ts";
 import { writeCandles } from "../support/replay-lab.ts";
@@ -271,6 +271,36 @@ describe(`a bot with faults in its ports (seed ${seed})`, () => {
     expect(new Set(sent).size).toBe(sent.length);
     expect(bot.fills.map(withoutGeneration)).toEqual(expected.fills.map(withoutGeneration));
     expect(bot.totals).toEqual(expected.totals);
+  });
+
+  it("looks no further for an order that does not work and that the exchange does not know", async () => {
+    const isShown = everyNth(2, 1);
+    let ghost: ExchangeOrder | undefined;
+    let asked = 0;
+    const { bot } = await replayOne({
+      exchange: (real) =>
+        override(real, {
+          openOrders: async (symbol) => {
+            const orders = await real.openOrders(symbol);
+            const [one] = orders;
+            const name = one?.id === undefined ? undefined : decodeClientOrderId(one.id);
+            if (!one || !name || !isShown()) return orders;
+            const { bot: code, slot, side } = name;
+            const id = encodeClientOrderId(code, slot, side, 900 as Generation);
+            ghost = { ...one, id, exchangeOrderId: "999999" };
+            return [...orders, ghost];
+          },
+          cancelOrder: async (request) =>
+            request.id === ghost?.id ? { kind: "not_found" } : real.cancelOrder(request),
+          findOrder: async (symbol, id) => {
+            if (id === ghost?.id) asked += 1;
+            return real.findOrder(symbol, id);
+          },
+        }),
+    });
+
+    expect(asked).toBe(1);
+    expect(bot.totals.fills).toBeGreaterThan(0);
   });
 
   it("stores no intent under a claim that another holder has taken, and claims anew", async () => {

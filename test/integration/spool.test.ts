@@ -126,6 +126,30 @@ it("neither sends nor stores anything while the database is away, and shows what
   expect(end.log.filter(({ event }) => event === "fill.spooled")).toHaveLength(spool.depth);
 });
 
+it("does not call a bot trading whose database went away while it started", async () => {
+  let isFirst = true;
+  const end = await replay(
+    config,
+    {
+      storage: () =>
+        override(books, {
+          deliveredFills: async (bot) => {
+            if (!isFirst) return books.deliveredFills(bot);
+            isFirst = false;
+            throw new QuantmeshError("STORAGE_UNAVAILABLE", "no way to the database");
+          },
+        }),
+      spool: () => spool,
+    },
+    () => undefined,
+    { books },
+  );
+
+  expectSound(end);
+  const told = end.log.filter(({ event }) => event === "storage.away" || event === "bot.trading");
+  expect(told.map(({ event }) => event)).toEqual(["storage.away", "bot.trading"]);
+});
+
 /** A run whose database is away from one minute on; it ends at another. */
 async function runCutOff(
   awayAt: number,

@@ -17,6 +17,8 @@ const TICK_SIZE = 4;
 
 const STATUSES: Readonly<Record<string, ExchangeOrder["status"]>> = {
   open: "open",
+  // Of somebody's order list, as Binance says it: ccxt has no word for it.
+  PENDING_NEW: "open",
   canceling: "open",
   closed: "filled",
   canceled: "canceled",

@@ -3,11 +3,16 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LeasedClaims } from "../../../src/coordination/leased-claims.ts";
+import type { Claim } from "../../../src/domain/claim.ts";
+import type { Instant } from "../../../src/domain/ids.ts";
 import { realClock } from "../../../src/exchange/sim/real-clock.ts";
+import { VirtualClock } from "../../../src/exchange/sim/virtual-clock.ts";
 import { createStorage } from "../../../src/storage/create-storage.ts";
-import type { Storage } from "../../../src/storage/storage.ts";
+import { parseDsn } from "../../../src/storage/dsn.ts";
+import type { ClaimRequest, Storage } from "../../../src/storage/storage.ts";
 import { logInto } from "../../support/kept-log.ts";
-import { serverFolder } from "../../support/servers/private-server.ts";
+import { startPostgres } from "../../support/servers/postgres.ts";
+import { describeWithServers, serverFolder } from "../../support/servers/private-server.ts";
 import { until } from "./fleet-lab.ts";
 
 const TTL_MS = 1200;
@@ -103,6 +108,43 @@ describe("claims as leases", () => {
     expect(again.epoch).toBe(first.epoch + 1);
   });
 
+  it("do not give a permit for longer than the one whose answer came late, and that no renewal knew of", async () => {
+    const clock = new VirtualClock(0 as Instant);
+    const [answers, renewals] = [gate(), gate()];
+    const slow = new Proxy(storage, {
+      get: (target, name) => {
+        if (name === "requestClaims")
+          return async (requests: readonly ClaimRequest[]) => answers.after(target.requestClaims(requests));
+        return name === "renewClaims"
+          ? async (held: readonly Claim[], ttl: number) => renewals.after(target.renewClaims(held, ttl))
+          : (Reflect.get(target, name) as unknown);
+      },
+    });
+    const options = { storage: slow, holder: "one 1", clock, log: logInto([]), ttlMs: TTL_MS };
+    const claims = new LeasedClaims({ ...options, lost: () => undefined });
+    claims.open();
+    opened.push(claims);
+    answers.open();
+    await claims.take(BTC, signal);
+    answers.close();
+
+    const late = claims.take(ETH, signal);
+    clock.advanceTo((TTL_MS / 3) as Instant);
+    clock.runDueTimer();
+    answers.open();
+    await late;
+    renewals.open();
+    await until(() => clock.nextTimerAt() !== undefined);
+    renewals.close();
+
+    expect(claims.isValid()).toBe(true);
+    clock.advanceTo(((2 * TTL_MS) / 3) as Instant);
+    clock.runDueTimer();
+    clock.advanceTo((0.7 * TTL_MS) as Instant);
+    expect(claims.isValid()).toBe(false);
+    renewals.open();
+  });
+
   it("stop being asked for when they are no longer wanted", async () => {
     const one = claimsOf("one 1");
     await one.claims.take(BTC, signal);
@@ -114,3 +156,56 @@ describe("claims as leases", () => {
     await expect(waiting).rejects.toThrow("BTC/USDT is no longer wanted");
   });
 });
+
+describeWithServers(["postgres"], "claims as leases of a database that restarts", () => {
+  it("keep nobody from trading for longer because a bot that has nothing to store does not notice", async () => {
+    const server = await startPostgres();
+    const storage = await createStorage(parseDsn(await server.createDatabase(), "postgres"));
+    const signal = new AbortController().signal;
+    const lost: string[] = [];
+    const claims = new LeasedClaims({
+      storage,
+      holder: "one 1",
+      clock: realClock,
+      log: logInto([]),
+      ttlMs: TTL_MS,
+      lost: (symbol) => lost.push(symbol),
+    });
+    try {
+      const idle = await claims.take(BTC, signal);
+      await claims.take(ETH, signal);
+      claims.open();
+
+      await server.restart();
+      // The first call may still meet the dead connection.
+      await storage.ping().catch(() => undefined);
+      await storage.ping();
+      await claims.take(ETH, signal);
+
+      await until(() => lost.includes("BTC/USDT"));
+      expect((await claims.take(BTC, signal)).epoch).toBe(idle.epoch + 1);
+      await until(() => claims.isValid());
+    } finally {
+      claims.close();
+      await storage.close();
+      await server.stop();
+    }
+  });
+});
+
+/** Lets nothing through that is not let through. */
+function gate() {
+  let pass: () => void = () => undefined;
+  let passed = new Promise<void>((resolve) => (pass = resolve));
+  return {
+    open: () => pass(),
+    close: () => {
+      passed = new Promise<void>((resolve) => (pass = resolve));
+    },
+    after: async <Answer>(work: Promise<Answer>): Promise<Answer> => {
+      const answer = await work;
+      await passed;
+      return answer;
+    },
+  };
+}

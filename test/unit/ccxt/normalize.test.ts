@@ -170,6 +170,7 @@ describe("an answer of Binance", () => {
 
   it.each([
     ["NEW", "open"],
+    ["PENDING_NEW", "open"],
     ["FILLED", "filled"],
     ["CANCELED", "canceled"],
     ["PENDING_CANCEL", "open"],

@@ -94,6 +94,20 @@ it("counts the window from when all bots trade, and anew after each break", asyn
   expect(world.decisions).toEqual(["promote by a"]);
 });
 
+it("counts nothing of a time in which it slept: whether the bots traded then nobody watched", async () => {
+  const { world, guard, at } = lab();
+  guard.follow(CANARY, ["A"]);
+  world.reports = [trading("A")];
+  await at(100);
+
+  await at(600_000);
+  await at(600_900);
+  expect(world.decisions).toEqual([]);
+  await at(601_000);
+
+  expect(world.decisions).toEqual(["promote by a"]);
+});
+
 it("rolls back to the base at once when a guard trips, with the reason in log and metrics", async () => {
   const { world, guard, at } = lab();
   guard.follow(CANARY, ["A"]);

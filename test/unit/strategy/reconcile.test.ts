@@ -310,9 +310,10 @@ describe("a snapshot", () => {
   it("older than an order that was placed since does not take it for lost", () => {
     const bench = restarted(working(open(BUY_0)));
     bench.snapshot(130, { orders: [shown(BUY_0), shown(BUY_1)] });
+    const before = bench.state;
     const [sell] = placements(bench.fill(BUY_0));
     expect(sell).toBe("sell 0 #1 100@120");
-    const late = bench.snapshot(130, { orders: [shown(BUY_0), shown(BUY_1)], seen: [BUY_0, BUY_1] });
+    const late = bench.snapshot(130, { orders: [shown(BUY_0), shown(BUY_1)], seen: [BUY_0, BUY_1], before });
     expect(late.commands).toEqual([]);
     expect(bench.order(0)).toMatchObject({ kind: "pending", terms: { side: "sell" } });
   });

@@ -133,6 +133,52 @@ describe("regressions", () => {
     expect(placements(result)).toEqual([]);
   });
 
+  it("an orphan is stored with its id, so that a later start does not use it a second time", () => {
+    const bot = makeBot(105, { grids: 1, initial: "none" });
+    const orphan = { ...termsOf(bot, 0, "buy", 4, 0), quantity: lots(101) };
+    const bench = new Bench(bot);
+    const lists = { orders: [shown(orphan)], seen: [orphan] };
+    const stored = {
+      kind: "adoptedOrder",
+      terms: orphan,
+      status: "canceled",
+      exchangeOrderId: `x-${orphan.id}`,
+    };
+    expect(bench.snapshot(105, lists).records).toContainEqual(stored);
+    expect(bench.snapshot(105, lists).records).not.toContainEqual(stored);
+  });
+
+  it.each(["canceled", "filled"] as const)(
+    "an order that the books had as %s before the lists were read, and that rests, is cancelled",
+    (status) => {
+      const bot = makeBot(105, { grids: 1, initial: "none" });
+      const orphan = termsOf(bot, 0, "buy", 4, 0);
+      const bench = new Bench(bot, { ...emptyLedger(), lastOrders: [{ ...refOf(0, "buy", 4), status }] });
+      const result = bench.snapshot(105, { orders: [shown(orphan)], seen: [orphan] });
+      expect(cancellations(result)).toEqual([orphan.id]);
+      expect(placements(result)).toEqual([]);
+    },
+  );
+
+  it("late fills of the order that sells everything make trades of their own", () => {
+    const bench = runningBench(115);
+    bench.control("close");
+    for (const slot of [0, 1, 2, 3]) bench.closed(bench.order(slot).terms, 0);
+    const [closing] = placedBy(bench.last.commands);
+    if (!closing) return expect.fail("nothing is sold");
+    bench.accept(closing);
+    bench.fill(closing, 150);
+    bench.closed(closing, 150);
+
+    bench.fill(closing, 20);
+    bench.fill(closing, 20);
+
+    const trades = bench.records.flatMap((record) => (record.kind === "trade" ? [record.trade] : []));
+    expect(trades.map(({ quantity }) => quantity)).toEqual([100, 50, 20, 20]);
+    expect(new Set(trades.map(({ part }) => part)).size).toBe(4);
+    expect(bench.identityError()).toBe(0n);
+  });
+
   it("proven absent of a canceled order stays canceled", () => {
     expect(ORDER_TRANSITIONS.canceled.provenAbsent).toBe("canceled");
   });
