@@ -141,7 +141,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   const warm = async (): Promise<void> => {
     if (coordinator.seat !== undefined || instance === undefined) return;
     try {
-      await Promise.all([exchange.time(), exchange.balances(), claims.warm()]);
+      await Promise.all([exchange.time(), exchange.balances(), claims.warm(), instance.warm()]);
       for (const symbol of instance.symbols) await exchange.instrument(symbol);
     } catch (error) {
       log.warn({ error }, "standby.not_warm");

@@ -7,6 +7,7 @@ import { conditionOf, failedByConfig } from "./bot-condition.ts";
 import { BotRunner } from "./bot-runner.ts";
 import type { BotStatus } from "./bot-runner.ts";
 import type { BotSetup } from "./open-bot.ts";
+import { readStored } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
 
 /** So many bots load at a time what is stored of them: more would share the database, and each take longer. */
@@ -61,6 +62,11 @@ export class Instance {
       await this.stop("start failed");
       throw error;
     }
+  }
+
+  /** Reads as many bots as load at a time, so that a takeover finds connections open and its statements planned. */
+  async warm(): Promise<void> {
+    await Promise.all(this.setups.slice(0, OPENING_AT_ONCE).map((setup) => readStored(this.#ports, setup)));
   }
 
   /** Trades this symbol from here on, as soon as its market can be claimed. */

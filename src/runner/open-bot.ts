@@ -65,6 +65,15 @@ async function openReservation({ balances, storage }: OpeningPorts, bot: Bot, cl
   await balances.watch(bot);
 }
 
+/** Reads what a start would read; changes nothing, claims nothing. Whoever does so before starts with open connections. */
+export async function readStored(
+  { storage }: Pick<OpeningPorts, "storage">,
+  { market }: BotSetup,
+): Promise<void> {
+  const stored = await storage.findBot(market);
+  if (stored) await storage.loadLedger(stored);
+}
+
 /** Throws CONFIG_INVALID where the stored grid is another one than the config asks for; changes nothing, claims nothing. */
 export async function checkStoredBot(
   { storage, exchange }: Pick<OpeningPorts, "storage" | "exchange">,

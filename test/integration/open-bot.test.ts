@@ -4,7 +4,7 @@ import { soloClaims } from "../../src/coordination/claims.ts";
 import { Turns } from "../../src/coordination/turns.ts";
 import { botCode } from "../../src/domain/ids.ts";
 import type { SimMarket } from "../../src/exchange/sim/sim-exchange.ts";
-import { openBot } from "../../src/runner/open-bot.ts";
+import { openBot, readStored } from "../../src/runner/open-bot.ts";
 import { createStorage } from "../../src/storage/create-storage.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { GridSettings } from "../../src/strategy/settings.ts";
@@ -74,5 +74,25 @@ describe("bots that are opened at once", () => {
     expect(before.map((open, index) => index - open)).toSatisfy(
       (loading: number[]) => Math.max(...loading) < 4,
     );
+  });
+
+  it("can be read before, which claims nothing", async () => {
+    await openAll(storage, () => undefined);
+    const claims = await storage.listClaims();
+    const read: string[] = [];
+    const watched = override(storage, {
+      loadLedger: (bot) => {
+        read.push(bot.market.account);
+        return storage.loadLedger(bot);
+      },
+    });
+
+    for (const account of ["account 3", "nobody's"]) {
+      const key = { exchange: market.exchange.name, account, symbol: SYMBOL };
+      await readStored({ storage: watched }, { market: key, settings: GRID, rules: DEFAULT_RULES });
+    }
+
+    expect(read).toEqual(["account 3"]);
+    expect(await storage.listClaims()).toEqual(claims);
   });
 });
