@@ -23,7 +23,7 @@ const FOR_EVER_MS = 100 * 365 * 86_400_000;
 /** How often the claim is looked at beside what its holder says, ms. */
 const LOOK_MS = 200;
 /** How soon a claim is asked for again that somebody writes under, who is gone or asleep: its server ends that at once. */
-const WRITTEN_LOOK_MS = 20;
+const WRITTEN_LOOK_MS = 50;
 /** One that guesses, one that knows, and one after a sleeper's transaction was ended. */
 const ATTEMPTS = 3;
 

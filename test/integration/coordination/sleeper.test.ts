@@ -103,7 +103,7 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     await sleeper.query("rollback").catch(() => undefined);
 
     expect(await taken).toMatchObject({ epoch: held.epoch + 1, holder: "new 1" });
-    expect(Math.max(...delays)).toBeLessThanOrEqual(20);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(50);
   });
 
   it("is ended with all its transactions, which wait for one another, at once", async () => {
