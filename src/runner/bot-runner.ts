@@ -45,9 +45,9 @@ export class BotRunner {
 
   /** `opening`: in which the bots of a process load what is stored of them. */
   constructor(ports: RunnerPorts, setup: BotSetup, opening: Turns) {
-    this.#opening = opening;
     this.#ports = { ...ports, permit: { isValid: () => !this.#isDropped && ports.permit.isValid() } };
     this.setup = setup;
+    this.#opening = opening;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
