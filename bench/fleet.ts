@@ -1,5 +1,4 @@
 /** How long a fleet's symbols are without an owner: kills, freezes and handovers of real processes, beside a bare etcd lease. */
-import { setTimeout as pause } from "node:timers/promises";
 import { openEtcdStore } from "../src/coordination/etcd-store.ts";
 import { endCommands } from "../test/support/command.ts";
 import type { FleetInstance } from "../test/fleet/fleet-lab.ts";
@@ -63,16 +62,8 @@ class Fleet {
       ...["a", "b", "c"].map((id) => this.#lab.start(id)),
       this.#lab.start("d", { standby: true }),
     ];
-    await until(
-      () =>
-        this.#instances.every(({ command }) =>
-          command.lines.some(({ event }) => event === "instance.started"),
-        ),
-      60_000,
-    );
+    for (const one of this.#instances) await ready(one);
     await until(async () => sum(await this.#lab.holders()) === SYMBOLS, 60_000);
-    // Until the standby has warmed up.
-    await pause(6000);
   }
 
   async kill(times: {
@@ -92,7 +83,6 @@ class Fleet {
       60_000,
     );
     await this.#startAgain(victim);
-    await pause(6000);
   }
 
   /** From a kill to the first order of an instance that is started at its moment. */
@@ -113,7 +103,7 @@ class Fleet {
   async #startAgain(victim: FleetInstance): Promise<void> {
     const again = this.#lab.start(victim.id, victim.options);
     this.#instances = this.#instances.map((one) => (one === victim ? again : one));
-    await again.command.line(({ event }) => event === "instance.started", 60_000);
+    await ready(again);
   }
 
   async freeze(): Promise<number> {
@@ -123,7 +113,11 @@ class Fleet {
     const claims = await this.#claims(heir, heard, count);
     victim.command.kill("SIGCONT");
     await victim.command.line((line) => line.event === "seat.lost" && timeOf(line) > frozen);
-    await pause(6000);
+    await heir.command.linesMatching(
+      (line) => line.event === "bot.trading" && timeOf(line) > frozen,
+      count,
+      60_000,
+    );
     return Math.max(...claims) - frozen;
   }
 
@@ -176,6 +170,16 @@ class Fleet {
     if (!heir || !victim) throw new Error("there is no standby");
     return { victim, heir, count: holders[victim.id] ?? 0, heard: heir.command.lines.length };
   }
+}
+
+/** Until it has warmed up, which a start does, and hears the three others beat: before that only its lease speaks. */
+async function ready({ command }: FleetInstance): Promise<void> {
+  await command.line(({ event }) => event === "instance.started", 60_000);
+  await until(
+    () =>
+      new Set(command.lines.filter(({ event }) => event === "mesh.heard").map(({ peer }) => peer)).size >= 3,
+    60_000,
+  );
 }
 
 /** What an etcd lease alone achieves: from its last renewal to the event of its end. */

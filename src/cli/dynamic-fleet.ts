@@ -48,7 +48,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     handOver: (symbol: string): Promise<void> =>
       handovers.give(symbol, async () => instance?.handOver(symbol)),
   };
-  const ownership = new Ownership(host, log, (symbol) => handovers.released(symbol));
+  const ownership = new Ownership(host, clock, log, (symbol) => handovers.released(symbol));
   const load = measureLoad(parts.meter, metrics, () => ownership.open);
   const coordinator: Coordinator = new Coordinator({
     store,
@@ -115,6 +115,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     coordinator,
     symbols: () => instance?.symbols ?? [],
     wake: (symbols) => claims.released(symbols),
+    traded: (symbol) => ownership.traded(symbol),
   });
   const hotSpots = keepHotSpots(config, parts, coordinator);
 
@@ -140,7 +141,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   const warm = async (): Promise<void> => {
     if (coordinator.seat !== undefined || instance === undefined) return;
     try {
-      await Promise.all([exchange.time(), exchange.balances(), claims.warm()]);
+      await Promise.all([exchange.time(), exchange.balances(), claims.warm(), instance.warm()]);
       for (const symbol of instance.symbols) await exchange.instrument(symbol);
     } catch (error) {
       log.warn({ error }, "standby.not_warm");

@@ -13,6 +13,8 @@ export interface HandoverWatchOptions {
   readonly tell: (message: string) => void;
   /** Whoever waits to claim these symbols looks again. */
   readonly wake: (symbols: readonly string[]) => void;
+  /** Called when somebody has begun to trade a symbol. */
+  readonly traded: (symbol: string) => void;
   /** True where a pin keeps the symbol on another's seat. */
   readonly isMovedAway: (symbol: string) => boolean;
   /** True while the symbol is claimed. Throws STORAGE_UNAVAILABLE. */
@@ -80,13 +82,15 @@ export class HandoverWatch {
     for (const symbol of rest) {
       this.#heard.delete(symbol);
       this.#forget(symbol);
+      this.#options.traded(symbol);
     }
   }
 
   /** The symbol is traded here from now on. */
   trading(symbol: string): void {
-    const { clock, metrics, log, tell } = this.#options;
+    const { clock, metrics, log, tell, traded } = this.#options;
     tell(`${TRADING} ${symbol}`);
+    traded(symbol);
     const stoppedAt = this.#heard.get(symbol);
     if (stoppedAt !== undefined) {
       const pausedMs = clock.monotonic() - stoppedAt;

@@ -75,8 +75,7 @@ export class LeasedClaims implements Claims, Permit {
         "claim.held",
       );
       const delayMs = Math.min(answer.expiresInMs + 1, ttlMs / RENEWALS_PER_TTL);
-      const wakeUp = this.#wakeUps.listen(market.symbol, delayMs, signal);
-      await wakeUp.heard;
+      await this.#wakeUps.listen(market.symbol, signal).within(delayMs);
     }
   }
 

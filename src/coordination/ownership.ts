@@ -1,5 +1,8 @@
 /** Opens and gives away bots so that an instance trades what is assigned to it, and nothing else. */
+import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
+import { Turns } from "./turns.ts";
+import { WakeUps } from "./wake-ups.ts";
 
 /** Whoever runs the bots. */
 export interface BotHost {
@@ -11,18 +14,33 @@ export interface BotHost {
   handOver(symbol: string): Promise<void>;
 }
 
+/**
+ * So many symbols are given away at a time, and the next when one of them is traded again: whoever waits trades on, and
+ * the new owner opens few at once, which makes each pause short.
+ */
+const GIVEN_AT_ONCE = 4;
+/** Nobody waits longer for a new owner to trade what was released: there may be none. */
+const TRADED_AGAIN_MS = 150;
+/** After this long all that still waits is given away at once: the process may have to end. */
+const LONGEST_WAIT_MS = 2000;
+
 export class Ownership {
   readonly #host: BotHost;
+  readonly #clock: Clock;
   readonly #log: Log;
   /** Called when a symbol was given away. */
   readonly #released: (symbol: string) => void;
   #wanted: ReadonlySet<string> = new Set();
   readonly #open = new Set<string>();
   readonly #leaving = new Map<string, Promise<void>>();
+  readonly #turns = new Turns(GIVEN_AT_ONCE);
+  readonly #tradedAgain: WakeUps;
 
-  constructor(host: BotHost, log: Log, released: (symbol: string) => void) {
+  constructor(host: BotHost, clock: Clock, log: Log, released: (symbol: string) => void) {
     this.#host = host;
+    this.#clock = clock;
     this.#log = log;
+    this.#tradedAgain = new WakeUps(clock);
     this.#released = released;
   }
 
@@ -57,6 +75,11 @@ export class Ownership {
     while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
   }
 
+  /** Somebody trades the symbol. */
+  traded(symbol: string): void {
+    this.#tradedAgain.wake([symbol]);
+  }
+
   #take(symbol: string): void {
     // One that is still being given away is taken back when that is done.
     if (this.#open.has(symbol) || this.#leaving.has(symbol)) return;
@@ -66,7 +89,21 @@ export class Ownership {
 
   #leave(symbol: string): void {
     this.#open.delete(symbol);
-    this.#leaving.set(symbol, this.#handOver(symbol));
+    this.#leaving.set(symbol, this.#inTurn(symbol));
+  }
+
+  /** Resolves once the symbol is released; its turn lasts on. */
+  async #inTurn(symbol: string): Promise<void> {
+    const cancel = this.#clock.after(LONGEST_WAIT_MS, () => this.#turns.hurry());
+    await new Promise<void>((released) => {
+      void this.#turns.run(async () => {
+        cancel();
+        const again = this.#tradedAgain.listen(symbol);
+        await this.#handOver(symbol);
+        released();
+        await again.within(TRADED_AGAIN_MS);
+      });
+    });
   }
 
   async #handOver(symbol: string): Promise<void> {

@@ -22,6 +22,8 @@ const PATIENCE_MS = 10_000;
 const FOR_EVER_MS = 100 * 365 * 86_400_000;
 /** How often the claim is looked at beside what its holder says, ms. */
 const LOOK_MS = 200;
+/** How soon a claim is asked for again that somebody writes under, who is gone or asleep: its server ends that at once. */
+const WRITTEN_LOOK_MS = 50;
 /** One that guesses, one that knows, and one after a sleeper's transaction was ended. */
 const ATTEMPTS = 3;
 
@@ -58,14 +60,14 @@ export class SeatClaims implements Claims {
     const { symbol } = market;
     const patience = this.#clock.monotonic() + PATIENCE_MS;
     for (;;) {
-      const wakeUp = this.#wakeUps.listen(symbol, LOOK_MS, signal);
+      const wakeUp = this.#wakeUps.listen(symbol, signal);
       try {
         if (signal.aborted || !this.#fleet.owns(symbol)) {
           throw new QuantmeshError("LEASE_LOST", `${symbol} is not assigned to this instance`);
         }
-        const claim = this.#fleet.permit.isValid() ? await this.#tryTake(market, patience) : undefined;
-        if (claim) return claim;
-        await wakeUp.heard;
+        const taken = this.#fleet.permit.isValid() ? await this.#tryTake(market, patience) : "held";
+        if (typeof taken === "object") return taken;
+        await wakeUp.within(taken === "written" ? WRITTEN_LOOK_MS : LOOK_MS);
       } finally {
         wakeUp.close();
       }
@@ -88,8 +90,11 @@ export class SeatClaims implements Claims {
     this.#wakeUps.wake(symbols);
   }
 
-  /** Asks together with everything else that is asked for now: a takeover is one transaction. */
-  async #tryTake(market: MarketKey, patience: number): Promise<Claim | undefined> {
+  /**
+   * Asks together with everything else that is asked for now: a takeover is one transaction. `written`: the claim is
+   * void, but somebody writes under it at this moment. `held`: it is not void.
+   */
+  async #tryTake(market: MarketKey, patience: number): Promise<Claim | "written" | "held"> {
     let known = this.#known.get(market.symbol);
     let isOverruled = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -102,9 +107,9 @@ export class SeatClaims implements Claims {
       }
       known ??= await this.#look(market);
       isOverruled = this.#clock.monotonic() >= patience;
-      if (known === undefined || (!this.#isVoid(known.holder) && !isOverruled)) return undefined;
+      if (known === undefined || (!this.#isVoid(known.holder) && !isOverruled)) return "held";
     }
-    return undefined;
+    return "written";
   }
 
   /** Who has the market, read past whoever writes under its claim. */

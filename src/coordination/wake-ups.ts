@@ -2,8 +2,8 @@
 import type { Clock } from "../domain/clock.ts";
 
 export interface WakeUp {
-  /** Resolves when woken, after the delay, or when the signal was aborted. */
-  readonly heard: Promise<void>;
+  /** Resolves when woken since `listen`, when its signal was aborted, or after the delay. */
+  within(delayMs: number): Promise<void>;
   /** Forgets it. */
   close(): void;
 }
@@ -17,24 +17,29 @@ export class WakeUps {
   }
 
   /** Listens from this call on, so that nothing is missed between a look and the wait after it. */
-  listen(name: string, delayMs: number, signal: AbortSignal): WakeUp {
+  listen(name: string, signal?: AbortSignal): WakeUp {
     const others = this.#waiting.get(name) ?? new Set();
+    let cancel = (): void => undefined;
     let wake = (): void => undefined;
     const heard = new Promise<void>((resolve) => {
       wake = resolve;
     });
     const close = (): void => {
       cancel();
-      signal.removeEventListener("abort", close);
+      signal?.removeEventListener("abort", close);
       others.delete(close);
       if (others.size === 0 && this.#waiting.get(name) === others) this.#waiting.delete(name);
       wake();
     };
-    const cancel = this.#clock.after(delayMs, close);
-    signal.addEventListener("abort", close, { once: true });
+    signal?.addEventListener("abort", close, { once: true });
     this.#waiting.set(name, others.add(close));
-    if (signal.aborted) close();
-    return { heard, close };
+    if (signal?.aborted) close();
+    const within = (delayMs: number): Promise<void> => {
+      cancel();
+      if (others.has(close)) cancel = this.#clock.after(delayMs, close);
+      return heard;
+    };
+    return { within, close };
   }
 
   wake(names: Iterable<string>): void {

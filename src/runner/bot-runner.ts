@@ -3,6 +3,7 @@ import type { BotMode, Totals } from "../domain/grid.ts";
 import type { PriceTicks } from "../domain/amounts.ts";
 import type { Bot } from "../domain/grid.ts";
 import type { WorkingOrder } from "../domain/order.ts";
+import type { Turns } from "../coordination/turns.ts";
 import { QuantmeshError, policyFor } from "../domain/errors.ts";
 import type { GridState } from "../strategy/state.ts";
 import { workingOrders } from "../strategy/working-orders.ts";
@@ -34,6 +35,7 @@ export class BotRunner {
   /** Resolves with the failure that ended the bot for good; never, while it can trade again. */
   readonly failed: Promise<unknown>;
   readonly #ports: RunnerPorts;
+  readonly #opening: Turns;
   readonly #stopping = new AbortController();
   #reportFailure: (error: unknown) => void = () => undefined;
   #session: BotSession | undefined;
@@ -41,9 +43,11 @@ export class BotRunner {
   #isDropped = false;
   #supervising: Promise<void> = Promise.resolve();
 
-  constructor(ports: RunnerPorts, setup: BotSetup) {
+  /** `opening`: in which the bots of a process load what is stored of them. */
+  constructor(ports: RunnerPorts, setup: BotSetup, opening: Turns) {
     this.#ports = { ...ports, permit: { isValid: () => !this.#isDropped && ports.permit.isValid() } };
     this.setup = setup;
+    this.#opening = opening;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
@@ -127,7 +131,7 @@ export class BotRunner {
     await this.#ports.replaySpool();
     const session = new BotSession(
       this.#ports,
-      await openBot(this.#ports, this.setup, this.#stopping.signal),
+      await openBot(this.#ports, this.setup, this.#opening, this.#stopping.signal),
     );
     if (this.#stopping.signal.aborted) {
       await this.#ports.claims.release(session.claim);

@@ -97,24 +97,11 @@ export class BotSession implements BotContext {
     if (this.signal.aborted) return forgetLocks();
     this.#closers.push(forgetLocks);
     this.#closers.push(this.#market.listen());
-    if (!(await this.#openReservation())) return;
     // A fill heard meanwhile makes a snapshot void: read again.
     while (!this.#state.ready && !this.signal.aborted && !this.books.isAway)
       await this.#market.reconcileAll();
     await this.#reopen();
     this.#every(reconcileIntervalMs, () => this.#market.reconcile());
-  }
-
-  /** False where the market is lost. */
-  async #openReservation(): Promise<boolean> {
-    const { balances, storage } = this.ports;
-    if (!balances) return true;
-    if ((await storage.openReservation(this.claim, this.bot)) === "stale") {
-      this.lose("a newer claim exists");
-      return false;
-    }
-    await balances.watch(this.bot);
-    return true;
   }
 
   /** A bot that sold out because its instance stopped trades again; one that hit its stop-loss does not. */

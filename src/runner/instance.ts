@@ -1,4 +1,5 @@
 /** One process's bots, by symbol: all of them from the start, or those that a fleet gives it, for as long as it does. */
+import { Turns } from "../coordination/turns.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import { Activity } from "./activity.ts";
 import type { BotCondition } from "./bot-condition.ts";
@@ -6,12 +7,17 @@ import { conditionOf, failedByConfig } from "./bot-condition.ts";
 import { BotRunner } from "./bot-runner.ts";
 import type { BotStatus } from "./bot-runner.ts";
 import type { BotSetup } from "./open-bot.ts";
+import { readStored } from "./open-bot.ts";
 import type { RunnerPorts } from "./ports.ts";
+
+/** So many bots load at a time what is stored of them: more would share the database, and each take longer. */
+const OPENING_AT_ONCE = 4;
 
 export class Instance {
   readonly #ports: RunnerPorts;
   #setups: ReadonlyMap<string, BotSetup>;
   readonly #runners = new Map<string, BotRunner>();
+  readonly #opening = new Turns(OPENING_AT_ONCE);
 
   constructor(ports: RunnerPorts, setups: readonly BotSetup[]) {
     this.#ports = ports;
@@ -56,6 +62,11 @@ export class Instance {
       await this.stop("start failed");
       throw error;
     }
+  }
+
+  /** Reads as many bots as load at a time, so that a takeover finds connections open and its statements planned. */
+  async warm(): Promise<void> {
+    await Promise.all(this.setups.slice(0, OPENING_AT_ONCE).map((setup) => readStored(this.#ports, setup)));
   }
 
   /** Trades this symbol from here on, as soon as its market can be claimed. */
@@ -116,7 +127,8 @@ export class Instance {
     const setup = this.#setups.get(symbol);
     if (!setup) throw new QuantmeshError("INVARIANT", `there is no grid of ${symbol}`);
     // Each bot is idle by itself: one that is given away does not wait for the others.
-    const runner = new BotRunner({ ...this.#ports, activity: new Activity(this.#ports.activity) }, setup);
+    const ports = { ...this.#ports, activity: new Activity(this.#ports.activity) };
+    const runner = new BotRunner(ports, setup, this.#opening);
     this.#runners.set(symbol, runner);
     return runner;
   }

@@ -64,8 +64,8 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     );
     return rows[0]?.waiting ?? 0;
   };
-  const heir = (hasSeat: boolean): SeatClaims =>
-    new SeatClaims(storage, "new 1", realClock, {
+  const heir = (hasSeat: boolean, clock = realClock): SeatClaims =>
+    new SeatClaims(storage, "new 1", clock, {
       permit: { isValid: () => true },
       owns: () => true,
       hasSeat: (holder) => hasSeat && holder === "old 1",
@@ -86,6 +86,25 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
       expect(String(brokeOff)).toMatch(/terminat/);
     },
   );
+
+  it("is asked for its market again at once and all the time while its last write still ends", async () => {
+    const delays: number[] = [];
+    const clock = {
+      ...realClock,
+      after: (delayMs: number, run: () => void) => {
+        delays.push(delayMs);
+        return realClock.after(delayMs, run);
+      },
+    };
+    // It has written a moment ago, so it is not taken for asleep.
+    await sleeper.query("select 1");
+    const taken = heir(false, clock).take(MARKET, new AbortController().signal);
+    await until(() => delays.length > 5 || brokeOff !== undefined);
+    await sleeper.query("rollback").catch(() => undefined);
+
+    expect(await taken).toMatchObject({ epoch: held.epoch + 1, holder: "new 1" });
+    expect(Math.max(...delays)).toBeLessThanOrEqual(50);
+  });
 
   it("is ended with all its transactions, which wait for one another, at once", async () => {
     await sleeper.query(ROW_OF_ALL);

@@ -11,6 +11,7 @@ const BTC = "BTC/USDT";
 
 class Peer {
   readonly woken: string[] = [];
+  readonly traded: string[] = [];
   readonly observed: number[] = [];
   readonly failures: string[] = [];
   readonly lines: KeptLine[] = [];
@@ -39,6 +40,7 @@ class Peer {
         for (const { watch } of this.others) watch.told(message);
       },
       wake: (symbols) => this.woken.push(...symbols),
+      traded: (symbol) => this.traded.push(symbol),
       isMovedAway: () => this.isPinnedAway,
       isClaimed: async () => this.isClaimed,
       rollBack: async () => this.rollBack(),
