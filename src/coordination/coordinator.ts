@@ -9,7 +9,7 @@ import { formatSeat, fleetKeys, holderName, isSame, readFleet, ringSeats, seatOf
 import type { Condition, KeyEntry, KeyEvent, KeyStore, Write } from "./key-store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Mirror } from "./mirror.ts";
-import type { PeerMesh, PeerMeshOptions } from "./peer-mesh.ts";
+import type { PeerAddress, PeerMesh, PeerMeshOptions } from "./peer-mesh.ts";
 import { openPeerMesh } from "./peer-mesh.ts";
 import type { Permit } from "./permit.ts";
 import type { SeatAction } from "./plan-seats.ts";
@@ -82,6 +82,8 @@ export class Coordinator {
   readonly #orphanedSince = new Map<string, number>();
   readonly #protectedUntil = new Map<string, number>();
   #mesh: PeerMesh | undefined;
+  /** Whose heartbeats we listen for. */
+  #peers: readonly PeerAddress[] = [];
   #view: FleetView;
   #role: Role;
   #seat: Seat | undefined;
@@ -260,10 +262,12 @@ export class Coordinator {
     this.#view = readFleet(this.keys, this.#mirror.entries);
     const { me } = this.#options;
     if (this.#isReplaced()) return;
+    if (this.#isOpen && !this.#view.members.has(me.id)) this.#lease.registrationLost();
     const seat = seatOf(this.#view, me);
     const had = this.#seat;
     this.#seat = seat;
     if (had && !seat && !this.#isDraining) this.#loseSeat("the seat was taken over");
+    this.#returnToWork();
     this.#noteChallenges();
     this.#noteSeats();
     this.#watchPeers();
@@ -293,6 +297,15 @@ export class Coordinator {
     this.#role = "standby";
     this.#options.log.warn({ reason }, "seat.lost");
     this.#options.owner.lost(reason);
+    void this.refresh();
+  }
+
+  /** Who stands by because its seat was taken is an active instance again where nobody has a seat any more. */
+  #returnToWork(): void {
+    const { role, log } = this.#options;
+    if (this.#role === role || this.#view.seats.length > 0) return;
+    this.#role = role;
+    log.warn({ role }, "seat.none_left");
     void this.refresh();
   }
 
@@ -327,9 +340,13 @@ export class Coordinator {
 
   #watchPeers(): void {
     const { me } = this.#options;
-    const peers = [...this.#view.members.values()].filter(({ id }) => id !== me.id);
-    this.#mesh?.watch(peers);
-    const known = new Set(peers.map(holderName));
+    const { members } = this.#view;
+    const registered = [...members.values()].filter(({ id }) => id !== me.id);
+    // A holder whose registration is gone may live: its beats tell.
+    const missing = this.#peers.filter((peer) => !members.has(peer.id) && this.hasSeat(holderName(peer)));
+    this.#peers = [...registered, ...missing];
+    this.#mesh?.watch(this.#peers);
+    const known = new Set(this.#peers.map(holderName));
     for (const name of this.#beliefs.keys()) if (!known.has(name)) this.#beliefs.delete(name);
   }
 
@@ -444,7 +461,8 @@ export class Coordinator {
         const key = this.keys.challenge(action.suspect.id);
         const value = JSON.stringify({ suspect: action.suspect, by: me.incarnation });
         const { lease } = this.#lease;
-        const write: Write = { kind: "put", key, value, ...(lease === undefined ? {} : { lease }) };
+        if (lease === undefined) return;
+        const write: Write = { kind: "put", key, value, lease };
         const sent = clock.monotonic();
         const isStored = await this.write([{ key, revision: 0 }], [write]);
         if (!isStored) return;
@@ -471,6 +489,9 @@ export class Coordinator {
     const { seat, how, challenge } = action;
     const key = this.keys.seat(seat.number);
     const conditions = [{ key, revision: seat.revision }];
+    const holder = this.keys.member(seat.holder.id);
+    // Who has registered anew meanwhile keeps its seat.
+    if (how === "expired" && !this.entries.has(holder)) conditions.push({ key: holder, revision: 0 });
     const writes: Write[] = [
       action.kind === "remove"
         ? { kind: "delete", key }

@@ -55,6 +55,8 @@ export interface LabOptions {
 export interface LabStart {
   readonly role?: Role;
   readonly secret?: string;
+  /** Called before it asks etcd for the first time. */
+  readonly beforeOpen?: (instance: LabInstance) => void;
   /** What its heartbeat connections are encrypted with. */
   readonly tls?: Identity;
 }
@@ -73,7 +75,7 @@ export class FleetLab {
   }
 
   async start(id: string, start: LabStart = {}): Promise<LabInstance> {
-    const { role = "active", secret = "the fleet's secret", tls } = start;
+    const { role = "active", secret = "the fleet's secret", tls, beforeOpen } = start;
     const { etcdPorts, symbols, times, etcdTls } = this.#options;
     const urlOf = (port: number): string => `${etcdTls ? "https" : "http"}://127.0.0.1:${port}`;
     const etcd = { limitMs: 500, ...(etcdTls ? { tls: etcdTls.pem } : {}) };
@@ -152,6 +154,7 @@ export class FleetLab {
       close,
     };
     this.#instances.add(instance);
+    beforeOpen?.(instance);
     await coordinator.open();
     return instance;
   }
