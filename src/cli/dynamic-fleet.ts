@@ -70,6 +70,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       settleMs: coordination.settle_ms,
       protectMs: PROTECT_MS,
       listIntervalMs: LIST_MS,
+      startLimitMs: coordination.start_limit * 1000,
     },
     describe: () => ({
       version: readVersion(),
@@ -151,7 +152,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     claims,
     permit: coordinator.permit,
     coordinator,
-    start: async (started) => {
+    start: async (started, signal) => {
       instance = started;
       reload = followConfig(config, parts, centre, {
         setups: started.setups,
@@ -168,7 +169,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       // What a canary gives us is known before the first bot is opened.
       await Promise.race([reload?.ready, new Promise((resolve) => setTimeout(resolve, READY_MS).unref())]);
       await warm();
-      await coordinator.open();
+      await coordinator.open(signal);
       isOpen = true;
       timers.push(setInterval(() => void guard.check(), GUARD_MS));
       timers.push(

@@ -16,6 +16,7 @@ import type { SeatAction } from "./plan-seats.ts";
 import { orphanedBy, planSeats } from "./plan-seats.ts";
 import type { SeatNumber } from "./ring.ts";
 import { SettledRing } from "./settled-ring.ts";
+import { StartPatience } from "./start-patience.ts";
 import type { Belief, Sign, SuspicionLimits } from "./suspicion.ts";
 import { UNHEARD, believe } from "./suspicion.ts";
 
@@ -47,6 +48,8 @@ export interface CoordinatorTimes extends SuspicionLimits {
   /** A seat taken on suspicion is not taken so again for this long. */
   readonly protectMs: number;
   readonly listIntervalMs: number;
+  /** How long the start waits for an etcd that does not answer. */
+  readonly startLimitMs: number;
 }
 
 /** Who acts on what the fleet has decided. */
@@ -128,9 +131,9 @@ export class Coordinator {
     this.permit = { isValid: () => this.#seat !== undefined && this.#lease.isValid() };
   }
 
-  /** Listens, registers, and begins to take part. Throws COORDINATION_UNAVAILABLE, PORT_IN_USE. */
-  async open(): Promise<void> {
-    const { clock, log, me, mesh } = this.#options;
+  /** Listens, registers, and begins to take part, unless `signal` aborts. Throws COORDINATION_UNAVAILABLE, PORT_IN_USE. */
+  async open(signal?: AbortSignal): Promise<void> {
+    const { clock, log, me, mesh, times } = this.#options;
     this.#mesh = await openPeerMesh({
       ...mesh,
       clock,
@@ -142,9 +145,10 @@ export class Coordinator {
         told: (_, message) => this.#options.owner.told(message),
       },
     });
-    await this.#mirror.open();
-    await this.#lease.open();
-    await this.#forgetOldDrain();
+    const etcd = new StartPatience({ clock, log, limitMs: times.startLimitMs, signal });
+    await etcd.ask(() => this.#mirror.open());
+    await etcd.ask(() => this.#lease.open());
+    await etcd.ask(() => this.#forgetOldDrain());
     this.#isOpen = true;
     this.#checkedAt = clock.monotonic();
     this.#check();

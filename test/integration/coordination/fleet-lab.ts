@@ -20,6 +20,7 @@ export const TIMES: CoordinatorTimes = {
   settleMs: 100,
   protectMs: 30_000,
   listIntervalMs: 300,
+  startLimitMs: 30_000,
 };
 
 /** One coordinator and what it has said. */
@@ -57,6 +58,8 @@ export interface LabStart {
   readonly secret?: string;
   /** Called before it asks etcd for the first time. */
   readonly beforeOpen?: (instance: LabInstance) => void;
+  /** Ends its wait for etcd. */
+  readonly signal?: AbortSignal;
   /** What its heartbeat connections are encrypted with. */
   readonly tls?: Identity;
 }
@@ -75,7 +78,7 @@ export class FleetLab {
   }
 
   async start(id: string, start: LabStart = {}): Promise<LabInstance> {
-    const { role = "active", secret = "the fleet's secret", tls, beforeOpen } = start;
+    const { role = "active", secret = "the fleet's secret", tls, beforeOpen, signal } = start;
     const { etcdPorts, symbols, times, etcdTls } = this.#options;
     const urlOf = (port: number): string => `${etcdTls ? "https" : "http"}://127.0.0.1:${port}`;
     const etcd = { limitMs: 500, ...(etcdTls ? { tls: etcdTls.pem } : {}) };
@@ -155,7 +158,7 @@ export class FleetLab {
     };
     this.#instances.add(instance);
     beforeOpen?.(instance);
-    await coordinator.open();
+    await coordinator.open(signal);
     return instance;
   }
 
