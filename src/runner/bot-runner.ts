@@ -135,9 +135,11 @@ export class BotRunner {
     }
     this.#session = session;
     await session.start();
-    this.#ports.log.info({ symbol: this.setup.market.symbol, epoch: session.claim.epoch }, "bot.trading");
-    // One that was lost while it started does not trade, though its start came to its end.
-    if (!session.signal.aborted) this.#ports.onTrading?.(this.setup.market.symbol);
+    // One that was lost while it started does not trade, nor does one without a database, though the start came to its end.
+    if (session.signal.aborted || !session.state().ready) return session;
+    const { symbol } = this.setup.market;
+    this.#ports.log.info({ symbol, epoch: session.claim.epoch }, "bot.trading");
+    this.#ports.onTrading?.(symbol);
     return session;
   }
 
