@@ -83,8 +83,8 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     symbols: () => instance?.symbols ?? [],
     owner: {
       assigned: (symbols) => ownership.want(symbols),
-      lost: (reason) => ownership.lose(reason),
-      told: (message) => handovers.told(message),
+      lost: (reason) => handovers.lost(ownership.lose(reason)),
+      told: (message, by) => handovers.told(message, by),
       drainAsked: () => void leave("drain asked for"),
       failed: (error) => fail(error),
     },
@@ -115,7 +115,8 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   const handovers = watchHandovers(config, parts, {
     coordinator,
     symbols: () => instance?.symbols ?? [],
-    wake: (symbols) => claims.released(symbols),
+    wake: (symbols, by) => claims.released(symbols, by),
+    traded: (symbol) => claims.traded(symbol),
   });
   const hotSpots = keepHotSpots(config, parts, coordinator);
 

@@ -79,13 +79,14 @@ export function keepHotSpots(
 export interface HandoverParts {
   readonly coordinator: Coordinator;
   readonly symbols: () => readonly string[];
-  readonly wake: (symbols: readonly string[]) => void;
+  readonly wake: (symbols: readonly string[], by: string) => void;
+  readonly traded: (symbol: string) => void;
 }
 
 export function watchHandovers(
   { coordination }: Config,
   { storage, clock, log, metrics }: FleetParts,
-  { coordinator, symbols, wake }: HandoverParts,
+  { coordinator, symbols, wake, traded }: HandoverParts,
 ): HandoverWatch {
   const { me, keys } = coordinator;
   return new HandoverWatch({
@@ -95,6 +96,7 @@ export function watchHandovers(
     limitMs: coordination.handover_limit * 1000,
     tell: (message) => coordinator.tell(message),
     wake,
+    traded,
     isMovedAway: (symbol) => isPinnedAway(coordinator.view, symbol, me),
     isClaimed: async (symbol) => (await storage.listClaims()).some((claim) => claim.symbol === symbol),
     rollBack: async (symbol) => {

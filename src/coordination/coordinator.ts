@@ -58,8 +58,8 @@ export interface Owner {
   assigned(symbols: ReadonlySet<string>): void;
   /** The seat is another's: stop at once, touch nothing on the exchange. */
   lost(reason: string): void;
-  /** A peer has said something to all. */
-  told(message: string): void;
+  /** A peer, `by` as the holder of its claims, has said something to all. */
+  told(message: string, by: string): void;
   /** An operator wants this instance to give everything away. */
   drainAsked(): void;
   /** This process must end. */
@@ -142,7 +142,7 @@ export class Coordinator {
       listener: {
         beat: (peer) => this.#heard(peer, { kind: "beat", at: clock.monotonic() }),
         gone: (peer) => this.#heard(peer, { kind: "gone", at: clock.monotonic() }),
-        told: (_, message) => this.#options.owner.told(message),
+        told: (peer, message) => this.#options.owner.told(message, holderName(peer)),
       },
     });
     const etcd = new StartPatience({ clock, log, limitMs: times.startLimitMs, signal });
