@@ -397,8 +397,7 @@ export class Coordinator {
     const now = clock.monotonic();
     const checkMs = Math.min(times.silenceMs, times.refuteMs) / CHECK_SHARE;
     if (now - this.#checkedAt > times.silenceMs / 2) {
-      for (const member of this.#view.members.values())
-        this.#sign(member, { kind: "observerSlept", at: now });
+      for (const peer of this.#peers) this.#sign(peer, { kind: "observerSlept", at: now });
     }
     this.#checkedAt = now;
     if (this.#ring.isSettling) this.#assignSymbols();
