@@ -1,6 +1,6 @@
 /** Coordinators of one test in one process, over a real etcd and real heartbeat connections. */
 import type { Role } from "../../../src/coordination/fleet-view.ts";
-import type { CoordinatorTimes } from "../../../src/coordination/coordinator.ts";
+import type { CoordinatorTimes } from "../../../src/coordination/coordinator-options.ts";
 import { Coordinator } from "../../../src/coordination/coordinator.ts";
 import { openEtcdStore } from "../../../src/coordination/etcd-store.ts";
 import type { KeyStore } from "../../../src/coordination/key-store.ts";
