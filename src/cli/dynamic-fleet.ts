@@ -70,6 +70,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       settleMs: coordination.settle_ms,
       protectMs: PROTECT_MS,
       listIntervalMs: LIST_MS,
+      startLimitMs: coordination.start_limit * 1000,
     },
     describe: () => ({
       version: readVersion(),
@@ -82,8 +83,8 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     symbols: () => instance?.symbols ?? [],
     owner: {
       assigned: (symbols) => ownership.want(symbols),
-      lost: (reason) => ownership.lose(reason),
-      told: (message) => handovers.told(message),
+      lost: (reason) => handovers.lost(ownership.lose(reason)),
+      told: (message, by) => handovers.told(message, by),
       drainAsked: () => void leave("drain asked for"),
       failed: (error) => fail(error),
     },
@@ -114,8 +115,11 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
   const handovers = watchHandovers(config, parts, {
     coordinator,
     symbols: () => instance?.symbols ?? [],
-    wake: (symbols) => claims.released(symbols),
-    traded: (symbol) => ownership.traded(symbol),
+    wake: (symbols, by) => claims.released(symbols, by),
+    traded: (symbol) => {
+      claims.traded(symbol);
+      ownership.traded(symbol);
+    },
   });
   const hotSpots = keepHotSpots(config, parts, coordinator);
 
@@ -152,7 +156,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
     claims,
     permit: coordinator.permit,
     coordinator,
-    start: async (started) => {
+    start: async (started, signal) => {
       instance = started;
       reload = followConfig(config, parts, centre, {
         setups: started.setups,
@@ -169,7 +173,7 @@ export async function openDynamicFleet(config: Config, parts: FleetParts, me: In
       // What a canary gives us is known before the first bot is opened.
       await Promise.race([reload?.ready, new Promise((resolve) => setTimeout(resolve, READY_MS).unref())]);
       await warm();
-      await coordinator.open();
+      await coordinator.open(signal);
       isOpen = true;
       timers.push(setInterval(() => void guard.check(), GUARD_MS));
       timers.push(

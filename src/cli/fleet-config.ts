@@ -7,6 +7,9 @@ import { changedKeys, sharedPart, withShared } from "../config/shared-config.ts"
 import { ConfigCentre, inForce } from "../coordination/config-centre.ts";
 import type { ConfigVersion } from "../coordination/config-centre.ts";
 import { QuantmeshError } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import { realClock } from "../exchange/sim/real-clock.ts";
+import { StartPatience } from "../coordination/start-patience.ts";
 import { openStore } from "./open-store.ts";
 
 export interface RunConfig {
@@ -18,14 +21,21 @@ export interface RunConfig {
   withVersion(version: ConfigVersion): Config;
 }
 
+export interface LoadOptions {
+  /** The first instance of a fleet gives its own shared part to the fleet. */
+  readonly publishes: boolean;
+  /** Where given, an etcd that does not answer is waited for, up to `coordination.start_limit`. */
+  readonly logOf?: (config: Config) => Log;
+}
+
 /**
- * Loads `file`. In mode dynamic the fleet's shared part takes the place of the file's; the first instance of a fleet
- * gives its own to the fleet, if it `publishes`. Throws CONFIG_INVALID, COORDINATION_UNAVAILABLE.
+ * Loads `file`. In mode dynamic the fleet's shared part takes the place of the file's. Throws CONFIG_INVALID,
+ * COORDINATION_UNAVAILABLE.
  */
 export async function loadRunConfig(
   file: string,
   env: Environment,
-  { publishes }: { readonly publishes: boolean },
+  { publishes, logOf }: LoadOptions,
 ): Promise<RunConfig> {
   const own = await loadConfigWithWarnings(file, env);
   const values = await readValues(file);
@@ -33,8 +43,12 @@ export async function loadRunConfig(
     const source = `${file} with version ${version} of the fleet's config`;
     return parseValues(withShared(values, shared), source, env).config;
   };
-  if (own.config.coordination.mode !== "dynamic") return { ...own, version: undefined, withVersion };
-  const version = await fleetVersion(own.config, sharedPart(values), publishes);
+  const { mode, start_limit: limit } = own.config.coordination;
+  if (mode !== "dynamic") return { ...own, version: undefined, withVersion };
+  const read = () => fleetVersion(own.config, sharedPart(values), publishes);
+  const version = logOf
+    ? await new StartPatience({ clock: realClock, log: logOf(own.config), limitMs: limit * 1000 }).ask(read)
+    : await read();
   if (!version) return { ...own, version, withVersion };
   const differing = changedKeys(sharedPart(values), version.shared).map(({ key }) => key);
   const warning = `${file}: ${differing.join(", ")}: the fleet runs version ${version.version} of its config, not this file's`;

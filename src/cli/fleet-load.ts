@@ -79,7 +79,7 @@ export function keepHotSpots(
 export interface HandoverParts {
   readonly coordinator: Coordinator;
   readonly symbols: () => readonly string[];
-  readonly wake: (symbols: readonly string[]) => void;
+  readonly wake: (symbols: readonly string[], by: string) => void;
   readonly traded: (symbol: string) => void;
 }
 

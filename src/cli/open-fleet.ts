@@ -42,8 +42,8 @@ export interface Fleet {
   readonly permit: Permit;
   /** In mode dynamic. */
   readonly coordinator?: Coordinator;
-  /** Opens bots, and from here on opens and gives them away as the fleet decides. */
-  start(instance: Instance): Promise<void>;
+  /** Opens bots, and from here on opens and gives them away as the fleet decides; `signal` ends a wait for the fleet. */
+  start(instance: Instance, signal?: AbortSignal): Promise<void>;
   /** A bot has reconciled and trades. */
   trading?(symbol: string): void;
   /** Resolves with what ends this instance. */

@@ -1,4 +1,6 @@
 /** `quantmesh run`: one instance until Ctrl-C or the end of a replay; live status on a terminal, JSON lines elsewhere. */
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../domain/log.ts";
 import { createLog } from "../observe/log.ts";
 import { loadRunConfig } from "./fleet-config.ts";
 import { LiveStatus } from "./live-status.ts";
@@ -10,11 +12,13 @@ export async function runCommand(
   { standby = false }: { readonly standby?: boolean } = {},
 ): Promise<void> {
   const env = standby ? { ...process.env, STANDBY_MODE: "true" } : process.env;
-  const loaded = await loadRunConfig(file, env, { publishes: true });
-  const { config, warnings } = loaded;
   const isTerminal = process.stdout.isTTY;
   const status = isTerminal ? new LiveStatus(process.stdout) : undefined;
-  const log = createLog({ level: config.system.log_level, ...(status ? { stream: status } : {}) });
+  const logOf = ({ system }: Config): Log =>
+    createLog({ level: system.log_level, ...(status ? { stream: status } : {}) });
+  const loaded = await loadRunConfig(file, env, { publishes: true, logOf });
+  const { config, warnings } = loaded;
+  const log = logOf(config);
   for (const warning of warnings) log.warn({ warning }, "config.warning");
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -26,7 +30,7 @@ export async function runCommand(
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   try {
-    const running = await startInstance(config, log, {}, loaded);
+    const running = await startInstance(config, log, {}, loaded, stopping.signal);
     status?.start(running);
     try {
       await running.run(stopping.signal);

@@ -72,12 +72,13 @@ export interface RunningInstance {
   close(reason: string): Promise<void>;
 }
 
-/** Starts every bot of the config. Where something cannot start, what was opened is closed again. */
+/** Starts every bot of the config. Where something cannot start, what was opened is closed again; `signal` ends a wait. */
 export async function startInstance(
   config: Config,
   log: Log,
   wrappers: PortWrappers = {},
   loaded?: RunConfig,
+  signal?: AbortSignal,
 ): Promise<RunningInstance> {
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
@@ -213,7 +214,7 @@ export async function startInstance(
       instance.gauge();
       gaugeSpool(metrics, spool, Date.now());
     };
-    await fleet.start(instance);
+    await fleet.start(instance, signal);
     log.info(
       { instance: config.instance.id, bots: instance.runners.length, url: http?.url },
       "instance.started",

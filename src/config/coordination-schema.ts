@@ -41,6 +41,9 @@ export const coordinationSchema = section({
     .describe(
       "Seconds after which an instance that cannot renew its lease is gone; it stops after 0.7 of them.",
     ),
+  start_limit: wholeNumber(1, 3600)
+    .default(60)
+    .describe("Seconds for which the start waits for an etcd that does not answer; then the instance ends."),
   listen: hostAndPort("an address and a port to listen on")
     .default("127.0.0.1:28890")
     .describe("Where the other instances hear this one's heartbeats; port 0 takes any free port."),

@@ -11,8 +11,8 @@ export interface HandoverWatchOptions {
   readonly limitMs: number;
   /** Says something to all other instances. */
   readonly tell: (message: string) => void;
-  /** Whoever waits to claim these symbols looks again. */
-  readonly wake: (symbols: readonly string[]) => void;
+  /** The holder of claims `by` has let go of these symbols: whoever waits for them looks again. */
+  readonly wake: (symbols: readonly string[], by: string) => void;
   /** Called when somebody has begun to trade a symbol. */
   readonly traded: (symbol: string) => void;
   /** True where a pin keeps the symbol on another's seat. */
@@ -34,6 +34,8 @@ interface Given {
 type Failure = "not_released" | "not_claimed" | "not_trading" | "target_gone";
 
 const TRADING = "trading";
+/** A message names so many symbols at most. */
+const SYMBOLS_AT_ONCE = 500;
 
 export class HandoverWatch {
   readonly #options: HandoverWatchOptions;
@@ -74,11 +76,17 @@ export class HandoverWatch {
     this.#lookAfter(symbol, given, limitMs);
   }
 
-  /** Another instance has said something. */
-  told(message: string): void {
+  /** These symbols are another's, whether or not their claims say so: we do not trade them any more. */
+  lost(symbols: readonly string[]): void {
+    for (let from = 0; from < symbols.length; from += SYMBOLS_AT_ONCE)
+      this.#options.tell(symbols.slice(from, from + SYMBOLS_AT_ONCE).join(" "));
+  }
+
+  /** Another instance, `by` as the holder of its claims, has said something. */
+  told(message: string, by: string): void {
     const [first, ...rest] = message.split(" ");
     if (first === undefined) return;
-    if (first !== TRADING) return this.#hearReleased([first, ...rest]);
+    if (first !== TRADING) return this.#hearReleased([first, ...rest], by);
     for (const symbol of rest) {
       this.#heard.delete(symbol);
       this.#forget(symbol);
@@ -107,8 +115,8 @@ export class HandoverWatch {
     this.#given.clear();
   }
 
-  /** Symbols, each followed by how long its bot had been stopping, ms. */
-  #hearReleased(words: readonly string[]): void {
+  /** Symbols, each followed by how long its bot had been stopping, ms; or by nothing, where it was lost. */
+  #hearReleased(words: readonly string[], by: string): void {
     const now = this.#options.clock.monotonic();
     const symbols: string[] = [];
     for (const word of words) {
@@ -116,7 +124,7 @@ export class HandoverWatch {
       if (!/^\d+$/.test(word)) symbols.push(word);
       else if (symbol !== undefined) this.#heard.set(symbol, now - Number(word));
     }
-    this.#options.wake(symbols);
+    this.#options.wake(symbols, by);
   }
 
   #lookAfter(symbol: string, given: Given, delayMs: number): void {

@@ -62,7 +62,23 @@ export class LeaseKeeper implements Permit {
   /** Registers what has changed, if anything has. */
   async refresh(): Promise<void> {
     if (this.#isClosed || this.#lease === undefined || this.#described() === this.#registered) return;
-    await this.#serially(() => this.#put(this.#lease));
+    await this.#serially(async () => {
+      // A key without a lease would stay for ever.
+      if (this.#lease !== undefined) await this.#put(this.#lease);
+    });
+  }
+
+  /**
+   * The registration is gone although nobody of ours has taken it away: etcd may end a lease that was renewed
+   * (etcd-io/etcd#15247). Ends the permit now, and registers anew.
+   */
+  registrationLost(): void {
+    // Without a lease it is being registered already.
+    if (this.#isClosed || this.#lease === undefined) return;
+    this.#options.log.warn({}, "coordination.registration_lost");
+    this.#forgetLease();
+    this.#cancelRenewal();
+    void this.#renewNow();
   }
 
   /** Gives the lease back: whoever watches knows at once. */
@@ -112,32 +128,44 @@ export class LeaseKeeper implements Permit {
 
   async #renew(): Promise<void> {
     if (this.#isClosed) return;
-    const { store, clock, mirror, ttlMs, log } = this.#options;
+    const { store, clock, mirror, log } = this.#options;
+    const lease = this.#lease;
+    if (lease === undefined) return this.#register();
     const sent = clock.monotonic();
-    const lives = this.#lease !== undefined && (await store.keepLease(this.#lease));
-    if (!lives) {
+    if (!(await store.keepLease(lease))) {
       log.warn({}, "coordination.lease_expired");
       return this.#register();
     }
     // After a gap the seat may be another's by now: look before acting.
     if (sent >= this.#validUntil) await mirror.verify();
-    if (!this.#isClosed) this.#validUntil = sent + PERMIT_SHARE * ttlMs;
+    this.#permit(lease, sent);
   }
 
   async #register(): Promise<void> {
     const { store, clock, mirror, ttlMs } = this.#options;
-    this.#lease = undefined;
+    this.#forgetLease();
     const sent = clock.monotonic();
     const { id } = await store.grantLease(ttlMs);
     await mirror.verify();
     await this.#put(id);
     this.#lease = id;
     await mirror.verify();
-    this.#validUntil = sent + PERMIT_SHARE * ttlMs;
+    this.#permit(id, sent);
+  }
+
+  /** Nothing where the registration under this lease was lost meanwhile. */
+  #permit(lease: LeaseId, sent: number): void {
+    if (this.#isClosed || this.#lease !== lease) return;
+    this.#validUntil = sent + PERMIT_SHARE * this.#options.ttlMs;
+  }
+
+  #forgetLease(): void {
+    this.#lease = undefined;
+    this.#validUntil = Number.NEGATIVE_INFINITY;
   }
 
   /** Writes the registration over our own or an older run's. Throws LEASE_LOST where a newer run has its own there. */
-  async #put(lease: LeaseId | undefined): Promise<void> {
+  async #put(lease: LeaseId): Promise<void> {
     const { store, keys, mirror, me } = this.#options;
     const key = keys.member(me.id);
     const seen = mirror.entries.get(key);
@@ -147,7 +175,7 @@ export class LeaseKeeper implements Permit {
       throw new QuantmeshError("LEASE_LOST", message);
     }
     const value = this.#described();
-    const write = { kind: "put" as const, key, value, ...(lease === undefined ? {} : { lease }) };
+    const write = { kind: "put" as const, key, value, lease };
     const revision = await store.write([{ key, revision: seen?.revision ?? 0 }], [write]);
     if (revision === undefined) {
       await mirror.verify();

@@ -1,7 +1,7 @@
 /** A copy of one prefix of the key store: listed, watched, and listed again at intervals, as a watch may lose events. */
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
-import type { KeyEntry, KeyEvent, KeyStore, Listing } from "./key-store.ts";
+import type { Condition, KeyEntry, KeyEvent, KeyStore, Listing, Write } from "./key-store.ts";
 
 export interface MirrorOptions {
   readonly store: KeyStore;
@@ -59,6 +59,17 @@ export class Mirror {
   apply(events: readonly KeyEvent[]): void {
     for (const event of events) this.#take(event);
     this.#options.changed();
+  }
+
+  /** A conditional write whose effect is seen here at once. Throws COORDINATION_UNAVAILABLE. */
+  async write(conditions: readonly Condition[], writes: readonly Write[]): Promise<boolean> {
+    const revision = await this.#options.store.write(conditions, writes);
+    if (revision === undefined) {
+      await this.verify();
+      return false;
+    }
+    this.apply(writes.map((write) => eventOf(write, revision)));
+    return true;
   }
 
   async close(): Promise<void> {
@@ -139,4 +150,11 @@ export class Mirror {
       signal.addEventListener("abort", finish, { once: true });
     });
   }
+}
+
+function eventOf(write: Write, revision: number): KeyEvent {
+  const { key } = write;
+  return write.kind === "put"
+    ? { kind: "put", entry: { key, value: write.value, revision } }
+    : { kind: "deleted", key, revision };
 }

@@ -63,11 +63,13 @@ export class Ownership {
     if (this.#open.has(symbol)) this.#leave(symbol);
   }
 
-  /** Everything is another's: stops in this turn of the event loop. */
-  lose(reason: string): void {
+  /** Everything is another's: stops in this turn of the event loop. Returns what was stopped. */
+  lose(reason: string): readonly string[] {
     this.#wanted = new Set();
-    for (const symbol of [...this.#open, ...this.#leaving.keys()]) this.#host.drop(symbol, reason);
+    const dropped = [...this.#open, ...this.#leaving.keys()];
+    for (const symbol of dropped) this.#host.drop(symbol, reason);
     this.#open.clear();
+    return dropped;
   }
 
   /** Resolves once everything that was to be given away is. */
@@ -112,7 +114,7 @@ export class Ownership {
       await this.#host.handOver(symbol);
       this.#log.info({ symbol }, "bot.handed_over");
     } catch (error) {
-      // Whoever wants the market overrules us after a while.
+      // Whoever wants the market overrules us.
       this.#log.warn({ symbol, error }, "bot.handover_failed");
     }
     this.#leaving.delete(symbol);

@@ -38,7 +38,8 @@ export function planSeats(situation: SeatSituation): readonly SeatAction[] {
   const challenge = view.challenges.get(me.id);
   const refutes: readonly SeatAction[] =
     challenge && isSame(challenge.suspect, me) ? [{ kind: "refute", challenge }] : [];
-  if (draining) return refutes;
+  // Who is not registered, as after all leases were ended at once, is no judge of others before it is again.
+  if (draining || !isRegistered(view, me)) return refutes;
   const haveSeat = seatOf(view, me) !== undefined;
   const actions = view.seats
     .filter(({ holder }) => !isSame(holder, me))
@@ -72,6 +73,7 @@ function planSeat(situation: SeatSituation, seat: Seat, haveSeat: boolean): Seat
   const { view, me, now, graceMs, beliefOf, orphanedSince } = situation;
   const orphaned = orphanedBy(view, seat, beliefOf);
   if (orphaned === undefined) return planSuspect(situation, seat, haveSeat);
+  if (mayReturn(situation, seat)) return undefined;
   if (seat.state === "leaving") return { kind: "remove", seat, how: orphaned };
   if (!haveSeat) {
     return { kind: "adopt", seat, how: seat.holder.id === me.id ? "returned" : orphaned };
@@ -79,6 +81,17 @@ function planSeat(situation: SeatSituation, seat: Seat, haveSeat: boolean): Seat
   // An expired lease has given its holder all the time there is.
   const grace = orphaned === "expired" && !hasStandby(view) ? 0 : graceMs;
   return now - orphanedSince(seat) >= grace ? { kind: "remove", seat, how: orphaned } : undefined;
+}
+
+/**
+ * True of a holder that beats although its registration is gone: a lease may end that was renewed
+ * (etcd-io/etcd#15247). It has the time of a suspect to register anew.
+ */
+function mayReturn({ view, now, limits, beliefOf, orphanedSince }: SeatSituation, seat: Seat): boolean {
+  const { silenceMs, refuteMs } = limits;
+  const belief = beliefOf(seat.holder);
+  const isHeard = belief.kind === "alive" && now - belief.at < silenceMs;
+  return isHeard && !view.members.has(seat.holder.id) && now - orphanedSince(seat) < silenceMs + refuteMs;
 }
 
 function planSuspect(situation: SeatSituation, seat: Seat, haveSeat: boolean): SeatAction | undefined {

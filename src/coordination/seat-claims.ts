@@ -46,6 +46,8 @@ export class SeatClaims implements Claims {
   readonly #wakeUps: WakeUps;
   /** What a standby has read of others' claims: the first guess of a takeover. */
   readonly #known = new Map<string, HeldClaim>();
+  /** Who has said of a symbol that it let go: a claim that still names it is void. */
+  readonly #letGo = new Map<string, string>();
   #asked: Asked[] = [];
 
   constructor(storage: Storage, holder: string, clock: Clock, fleet: SeatKnowledge) {
@@ -66,7 +68,10 @@ export class SeatClaims implements Claims {
           throw new QuantmeshError("LEASE_LOST", `${symbol} is not assigned to this instance`);
         }
         const taken = this.#fleet.permit.isValid() ? await this.#tryTake(market, patience) : "held";
-        if (typeof taken === "object") return taken;
+        if (typeof taken === "object") {
+          this.#letGo.delete(symbol);
+          return taken;
+        }
         await wakeUp.within(taken === "written" ? WRITTEN_LOOK_MS : LOOK_MS);
       } finally {
         wakeUp.close();
@@ -85,9 +90,18 @@ export class SeatClaims implements Claims {
     await this.#storage.releaseClaim(claim);
   }
 
-  /** A peer has let go of these symbols: whoever waits for them looks again. */
-  released(symbols: readonly string[]): void {
+  /**
+   * `by`, a holder of claims, has let go of these symbols: whoever waits for them looks again, and need not wait for a
+   * claim that `by` could not release, or does not know of.
+   */
+  released(symbols: readonly string[], by: string): void {
+    for (const symbol of symbols) this.#letGo.set(symbol, by);
     this.#wakeUps.wake(symbols);
+  }
+
+  /** Somebody trades the symbol: who had let go of it before may have it again. */
+  traded(symbol: string): void {
+    this.#letGo.delete(symbol);
   }
 
   /**
@@ -107,7 +121,7 @@ export class SeatClaims implements Claims {
       }
       known ??= await this.#look(market);
       isOverruled = this.#clock.monotonic() >= patience;
-      if (known === undefined || (!this.#isVoid(known.holder) && !isOverruled)) return "held";
+      if (known === undefined || (!this.#isVoid(market, known) && !isOverruled)) return "held";
     }
     return "written";
   }
@@ -121,12 +135,12 @@ export class SeatClaims implements Claims {
     );
   }
 
-  #isVoid(holder: string): boolean {
-    return holder === this.#holder || !this.#fleet.hasSeat(holder);
+  #isVoid({ symbol }: MarketKey, { holder }: HeldClaim): boolean {
+    return holder === this.#holder || !this.#fleet.hasSeat(holder) || this.#letGo.get(symbol) === holder;
   }
 
   #ask(market: MarketKey, known: HeldClaim | undefined, isOverruled: boolean): Promise<ClaimAnswer> {
-    const replaces = known && (isOverruled || this.#isVoid(known.holder)) ? { replaces: known.epoch } : {};
+    const replaces = known && (isOverruled || this.#isVoid(market, known)) ? { replaces: known.epoch } : {};
     const request: ClaimRequest = { market, holder: this.#holder, ttlMs: FOR_EVER_MS, ...replaces };
     return new Promise((resolve, reject) => {
       this.#asked.push({ request, resolve, reject });

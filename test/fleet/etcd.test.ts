@@ -87,6 +87,18 @@ describeWithServers(
       expect(said("seat.lost", killed)).toEqual([]);
     });
 
+    it("trades on where etcd ends the leases of all instances at once, and moves nothing", async () => {
+      const before = await lab.holders();
+      const ended = Date.now();
+      await lab.endLeases();
+
+      await until(() => said("coordination.registration_lost", ended).join() === "a,b,s", GENEROUS_MS);
+      await untilTrading(Date.now());
+
+      expect(await lab.holders()).toEqual(before);
+      expect(said("seat.lost", ended)).toEqual([]);
+    });
+
     it("sends nothing past its permits while the whole cluster is down for ten seconds, and trades on by itself", async () => {
       const before = await lab.holders();
       const down = Date.now();

@@ -169,6 +169,20 @@ export class FleetLab {
     return readFleet(keys, new Map(entries.map((entry) => [entry.key, entry])));
   }
 
+  /** Ends the lease of every registration, as a leader of etcd does that wakes from a freeze. */
+  async endLeases(): Promise<void> {
+    const etcd = new Etcd3({ hosts: this.#etcdHosts()[0] ?? "" });
+    try {
+      const { kvs } = await etcd
+        .getAll()
+        .prefix(`${fleetKeys(FLEET).prefix}instances/`)
+        .exec();
+      await Promise.all(kvs.map(({ lease }) => etcd.leaseClient.leaseRevoke({ ID: lease })));
+    } finally {
+      etcd.close();
+    }
+  }
+
   /** Who has had its seat for the longest. */
   async longestSeated(): Promise<{ readonly id: string }> {
     const [seat] = (await this.view()).seats.toSorted((a, b) => a.revision - b.revision);

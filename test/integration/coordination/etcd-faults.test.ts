@@ -79,7 +79,8 @@ describeWithServers(["etcd"], "a fleet whose etcd fails", () => {
 
     await until(() => a.coordinator.permit.isValid(), 15_000);
     await lab.untilShared(["a"]);
-    expect(a.events()).toContain("coordination.lease_expired");
+    // By its next renewal or by the watch, whichever came first.
+    expect(a.events().join()).toMatch(/coordination\.(lease_expired|registration_lost)/);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Coordinators of one test in one process, over a real etcd and real heartbeat connections. */
 import type { Role } from "../../../src/coordination/fleet-view.ts";
-import type { CoordinatorTimes } from "../../../src/coordination/coordinator.ts";
+import type { CoordinatorTimes } from "../../../src/coordination/coordinator-options.ts";
 import { Coordinator } from "../../../src/coordination/coordinator.ts";
 import { openEtcdStore } from "../../../src/coordination/etcd-store.ts";
 import type { KeyStore } from "../../../src/coordination/key-store.ts";
@@ -20,6 +20,7 @@ export const TIMES: CoordinatorTimes = {
   settleMs: 100,
   protectMs: 30_000,
   listIntervalMs: 300,
+  startLimitMs: 30_000,
 };
 
 /** One coordinator and what it has said. */
@@ -55,6 +56,10 @@ export interface LabOptions {
 export interface LabStart {
   readonly role?: Role;
   readonly secret?: string;
+  /** Called before it asks etcd for the first time. */
+  readonly beforeOpen?: (instance: LabInstance) => void;
+  /** Ends its wait for etcd. */
+  readonly signal?: AbortSignal;
   /** What its heartbeat connections are encrypted with. */
   readonly tls?: Identity;
 }
@@ -73,7 +78,7 @@ export class FleetLab {
   }
 
   async start(id: string, start: LabStart = {}): Promise<LabInstance> {
-    const { role = "active", secret = "the fleet's secret", tls } = start;
+    const { role = "active", secret = "the fleet's secret", tls, beforeOpen, signal } = start;
     const { etcdPorts, symbols, times, etcdTls } = this.#options;
     const urlOf = (port: number): string => `${etcdTls ? "https" : "http"}://127.0.0.1:${port}`;
     const etcd = { limitMs: 500, ...(etcdTls ? { tls: etcdTls.pem } : {}) };
@@ -152,7 +157,8 @@ export class FleetLab {
       close,
     };
     this.#instances.add(instance);
-    await coordinator.open();
+    beforeOpen?.(instance);
+    await coordinator.open(signal);
     return instance;
   }
 

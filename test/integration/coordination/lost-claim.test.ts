@@ -95,6 +95,37 @@ it("sends nothing more, not even the order whose intent is stored, and cancels n
   expect(left).toBeLessThanOrEqual(resting);
 });
 
+it("is not said to trade where its market was lost while it started", async () => {
+  const lines: KeptLine[] = [];
+  let takeAway = async (): Promise<void> => undefined;
+  const running = await startInstance(await loadConfig(join(folder, "config.yaml")), logInto(lines), {
+    storage: (real) => {
+      takeAway = async () => {
+        takeAway = async () => undefined;
+        await real.claim({ exchange: "sim", account: "main", symbol: SYMBOL }, "another");
+      };
+      return real;
+    },
+    exchange: (real) =>
+      override(real, {
+        openOrders: async (symbol) => {
+          await takeAway();
+          return real.openOrders(symbol);
+        },
+      }),
+  });
+  const ended = new AbortController();
+  const driving = running.run(ended.signal);
+  const said = (event: string) => lines.filter((line) => line.event === event);
+  while (said("bot.trading").length === 0) await new Promise((resolve) => setImmediate(resolve));
+  ended.abort();
+  await driving;
+  await running.close("test");
+
+  expect(said("bot.claimed").map(({ fields }) => fields["epoch"])).toEqual([1, 3]);
+  expect(said("bot.trading").map(({ fields }) => fields["epoch"])).toEqual([3]);
+});
+
 it("leaves an intent that the next owner resolves before it trades that slot again", async () => {
   const { lostWith } = await runUntilLost(30);
 

@@ -111,6 +111,7 @@ describe("parseConfig", () => {
         refute_ms: 200,
         grace_ms: 1000,
         settle_ms: 500,
+        start_limit: 60,
       },
       system: { log_level: "info", cancel_on_exit: false, close_positions_on_exit: false },
       web: { enabled: true, host: "127.0.0.1", port: 28888, allowed_hosts: [] },

@@ -11,7 +11,8 @@ const BTC = "BTC/USDT";
 
 class Peer {
   readonly woken: string[] = [];
-  readonly traded: string[] = [];
+  /** Who has let go of what, and what is traded, as the others say. */
+  readonly said: string[] = [];
   readonly observed: number[] = [];
   readonly failures: string[] = [];
   readonly lines: KeptLine[] = [];
@@ -37,10 +38,13 @@ class Peer {
       },
       limitMs: LIMIT_MS,
       tell: (message) => {
-        for (const { watch } of this.others) watch.told(message);
+        for (const { watch } of this.others) watch.told(message, "peer 1");
       },
-      wake: (symbols) => this.woken.push(...symbols),
-      traded: (symbol) => this.traded.push(symbol),
+      wake: (symbols, by) => {
+        this.woken.push(...symbols);
+        this.said.push(`${by} let go of ${symbols.join(", ")}`);
+      },
+      traded: (symbol) => this.said.push(`${symbol} traded`),
       isMovedAway: () => this.isPinnedAway,
       isClaimed: async () => this.isClaimed,
       rollBack: async () => this.rollBack(),
@@ -109,6 +113,24 @@ describe("the pause of a handover", () => {
 
     expect([...old.observed, ...next.observed]).toEqual([]);
     expect(old.failures).toEqual([]);
+  });
+});
+
+describe("what the others are told", () => {
+  it("is who has let go of what, and what is traded again", async () => {
+    await old.give(BTC);
+    next.watch.trading(BTC);
+
+    expect(next.said).toEqual([`peer 1 let go of ${BTC}`, `${BTC} traded`]);
+    expect(third.said).toEqual([`peer 1 let go of ${BTC}`, `${BTC} traded`]);
+  });
+
+  it("is also what was lost, which is no handover", () => {
+    old.watch.lost([BTC, "ETH/USDT"]);
+    next.watch.trading(BTC);
+
+    expect(third.said).toEqual([`peer 1 let go of ${BTC}, ETH/USDT`, `${BTC} traded`]);
+    expect(next.observed).toEqual([]);
   });
 });
 

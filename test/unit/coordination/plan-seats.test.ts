@@ -81,6 +81,31 @@ describe("planSeats", () => {
     ]);
   });
 
+  it("gives a holder that beats without a registration the time of a suspect to register anew", () => {
+    const seats = [seat(1, "a")];
+    const scene = {
+      members: [member("me", { role: "standby" })],
+      seats,
+      beliefs: { a: alive(299) },
+    };
+    const adopted = [{ kind: "adopt", seat: seat(1, "a"), how: "expired" }];
+
+    const standby = { role: "standby" } as const;
+
+    expect(plan(scene, { ...standby, orphanedSince: () => NOW - 499 })).toEqual([]);
+    expect(plan(scene, { ...standby, orphanedSince: () => NOW - 500 })).toEqual(adopted);
+    expect(plan({ ...scene, beliefs: { a: alive(300) } }, standby)).toEqual(adopted);
+    expect(plan({ ...scene, beliefs: { a: crashed } }, standby)).toEqual(adopted);
+    // It was started anew: the run that holds the seat does not come back.
+    const restarted = [...scene.members, member("a", { incarnation: "2-a" })];
+    expect(plan({ ...scene, members: restarted }, standby)).toEqual(adopted);
+  });
+
+  it("leaves the seats of others alone while it is not registered itself", () => {
+    expect(plan({ members: [], seats: [seat(1, "gone")] })).toEqual([]);
+    expect(plan({ members: [member("me", { incarnation: "2-me" })], seats: [seat(1, "gone")] })).toEqual([]);
+  });
+
   it("lets a standby adopt the seat of a crashed instance at once, one seat only", () => {
     const scene = {
       members: [member("me", { role: "standby" }), member("a"), member("b")],
