@@ -55,12 +55,7 @@ async function freeze(frozen: readonly PrivateServer[], ms: number): Promise<voi
 }
 
 /** Resolves once `lock` grants the key; throws after `limitMs`. */
-async function grantedWithin(
-  limitMs: number,
-  lock: LockProvider,
-  owner = OTHERS,
-  key = KEY,
-): Promise<Grant> {
+async function grantedWithin(limitMs: number, lock: LockProvider, owner = OTHERS, key = KEY): Promise<Grant> {
   const until = performance.now() + limitMs;
   for (;;) {
     const grant = await lock.tryAcquire([key], owner, 1_000).catch(() => undefined);
