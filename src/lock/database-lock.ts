@@ -48,13 +48,13 @@ export class DatabaseLock implements LockProvider {
     try {
       fence = await this.#within(storage.takeLocks({ ...held, ...owner, ttlMs }));
     } catch (error) {
-      if (!(error instanceof LockUnavailable) || error.maybeDone) this.#undo(held, ttlMs);
+      if (!(error instanceof LockUnavailable) || error.maybeDone) this.#undo([held], ttlMs);
       throw error;
     }
     if (fence === undefined) return undefined;
     if (this.#clock.monotonic() < until)
       return { keys, owner, token, fence: BigInt(fence), validUntil: until };
-    this.#undo(held, ttlMs);
+    this.#undo([held], ttlMs);
     throw new LockUnavailable("lock service database granted what had expired by then", true);
   }
 
@@ -68,9 +68,11 @@ export class DatabaseLock implements LockProvider {
     invariant(ttlMs <= maxTtlMs, `a lock of ${ttlMs} ms is longer than the longest`);
     invariant(keys.length <= MOST_AT_ONCE, `${keys.length} keys are more than may be asked for at once`);
     const locks = keys.map((key) => ({ name: prefix + key, token: this.#newToken() }));
-    const undo = (): void => {
-      for (const { name, token } of locks) this.#undo({ names: [name], token }, ttlMs);
-    };
+    const undo = (): void =>
+      this.#undo(
+        locks.map(({ name, token }) => ({ names: [name], token })),
+        ttlMs,
+      );
     const until = validUntil(this.#clock.monotonic(), ttlMs);
     let fences: ReadonlyMap<string, number>;
     try {
@@ -97,7 +99,7 @@ export class DatabaseLock implements LockProvider {
     ttlMs: number,
     limits: WaitLimits,
   ): Promise<Grant | undefined> {
-    const giveBack = ({ token }: Grant): void => this.#undo({ names: this.#namesOf(keys), token }, ttlMs);
+    const giveBack = ({ token }: Grant): void => this.#undo([{ names: this.#namesOf(keys), token }], ttlMs);
     return this.#line.wait(keys, limits, () => this.tryAcquire(keys, owner, ttlMs), giveBack);
   }
 
@@ -124,7 +126,7 @@ export class DatabaseLock implements LockProvider {
     try {
       await this.#within(this.#options.storage.freeLocks(held));
     } catch (error) {
-      this.#undo(held, this.#options.maxTtlMs);
+      this.#undo([held], this.#options.maxTtlMs);
       throw error;
     }
     this.#line.released(keys);
@@ -150,8 +152,9 @@ export class DatabaseLock implements LockProvider {
     return keys.map((key) => this.#options.prefix + key);
   }
 
-  #undo(held: HeldLocks, ttlMs: number): void {
-    const free = (): Promise<void> => this.#within(this.#options.storage.freeLocks(held));
+  #undo(grants: readonly HeldLocks[], ttlMs: number): void {
+    const free = (): Promise<unknown> =>
+      Promise.all(grants.map((held) => this.#within(this.#options.storage.freeLocks(held))));
     this.#undoing.start(free, ttlMs + this.#timeoutMs);
   }
 

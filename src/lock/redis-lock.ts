@@ -66,7 +66,9 @@ export class RedisLock implements LockProvider {
     const tokens = keys.map(() => this.#newToken());
     const values = tokens.map((token) => valueOf(owner, token));
     const undo = (): void => {
-      for (const [index, name] of names.entries()) this.#undo([name], values[index] ?? "", ttlMs);
+      const removeAll = (): Promise<unknown> =>
+        Promise.all(names.map((name, index) => this.#delete([name], values[index] ?? "")));
+      this.#undoing.start(removeAll, ttlMs + this.#times.timeoutMs);
     };
     let answer: unknown;
     try {
