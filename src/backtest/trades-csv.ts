@@ -2,7 +2,7 @@
 import type { Money } from "../domain/amounts.ts";
 import { formatMoney, subtractMoney } from "../domain/amounts.ts";
 import type { Totals } from "../domain/grid.ts";
-import { INITIAL_PURCHASE_SLOT } from "../domain/ids.ts";
+import { slotName } from "../domain/ids.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { formatPrice, formatQuantity, notional } from "../domain/instrument.ts";
 import { NO_TOTALS } from "../strategy/accounting.ts";
@@ -56,7 +56,7 @@ function rowOf(
   const inventoryProfit = subtractMoney(totals.inventoryPnl, before.inventoryPnl);
   return [
     new Date(execution.at).toISOString(),
-    order.slot === INITIAL_PURCHASE_SLOT ? "initial" : String(order.slot),
+    slotName(order.slot),
     execution.side,
     formatPrice(instrument, price),
     formatQuantity(instrument, quantity),

@@ -3,6 +3,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import { formatMoney } from "../domain/amounts.ts";
+import { slotName } from "../domain/ids.ts";
 import { formatQuantity } from "../domain/instrument.ts";
 import type { BotSummary, DayRow, FillRow, OrderRow, Storage, TradeRow } from "../storage/storage.ts";
 import { openExisting } from "./open-existing.ts";
@@ -47,7 +48,7 @@ const ORDERS: Listing<OrderRow> = {
   columns: {
     id: ({ id }) => id,
     symbol: ({ symbol }) => symbol,
-    slot: ({ slot }) => String(slot),
+    slot: ({ slot }) => slotName(slot),
     side: ({ side }) => side,
     gen: ({ generation }) => String(generation),
     type: ({ type }) => type,
@@ -66,7 +67,7 @@ const FILLS: Listing<FillRow> = {
     time: ({ at }) => isoTime(at),
     symbol: ({ symbol }) => symbol,
     trade: ({ tradeId }) => tradeId,
-    slot: ({ slot }) => String(slot),
+    slot: ({ slot }) => slotName(slot),
     side: ({ side }) => side,
     price: ({ price }) => price,
     quantity: ({ quantity }) => quantity,
@@ -82,7 +83,7 @@ const TRADES: Listing<TradeRow> = {
   columns: {
     time: ({ at }) => isoTime(at),
     symbol: ({ symbol }) => symbol,
-    slot: ({ slot }) => String(slot),
+    slot: ({ slot }) => slotName(slot),
     origin: ({ origin }) => origin,
     quantity: ({ quantity }) => quantity,
     bought: ({ buyQuote }) => buyQuote,

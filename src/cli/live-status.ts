@@ -1,4 +1,5 @@
 /** The live view on a terminal: price, the orders around it, the last events, profit. Repainted in place. */
+import { slotName } from "../domain/ids.ts";
 import { formatPrice, formatQuantity } from "../domain/instrument.ts";
 import type { WorkingOrder } from "../domain/order.ts";
 import type { BotStatus } from "../runner/bot-runner.ts";
@@ -31,7 +32,7 @@ export class LiveStatus {
     const { time, level, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
     const shown = ["side", "slot", "price", "quantity", "profit", "reason", "message"]
       .filter((name) => fields[name] !== undefined)
-      .map((name) => `${name} ${String(fields[name])}`);
+      .map((name) => `${name} ${name === "slot" ? slotName(Number(fields[name])) : String(fields[name])}`);
     const clock = String(time).slice(11, 19);
     this.#events.push(
       `${clock}  ${level === "info" ? "" : `${RED}${String(level)}${PLAIN} `}${String(event)}  ${shown.join("  ")}`,

@@ -29,7 +29,10 @@ export function createProgram(): Command {
     .exitOverride()
     .option("-c, --config <file>", "start an instance from this config file (same as `run -c`)")
     .option("--standby", "start as a hot standby")
-    .addHelpText("after", "\nExit codes: 0 done · 1 failed · 2 wrong config or usage")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done · 1 failed · 2 wrong config or usage · 130 stopped by Ctrl-C before it was done",
+    )
     .allowExcessArguments(true)
     .action(async (options: RootOptions) => {
       const [unknown] = program.args;

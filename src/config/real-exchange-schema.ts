@@ -156,5 +156,3 @@ export const realExchangeSchema = fields
     maker_fee: maker_fee ?? fee_rate,
     taker_fee: taker_fee ?? fee_rate,
   }));
-
-export type RealExchangeFields = z.output<typeof realExchangeSchema>;

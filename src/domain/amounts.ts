@@ -15,6 +15,9 @@ export type FeeRate = Brand<bigint, "FeeRate">;
 export const ZERO_LOTS = 0 as QuantityLots;
 export const ZERO_MONEY = 0n as Money;
 
+/** Most ticks or lots that are counted exactly. */
+export const MOST_UNITS = BigInt(Number.MAX_SAFE_INTEGER);
+
 export function priceTicks(value: number): PriceTicks {
   invariant(Number.isSafeInteger(value), `price of ${value} ticks is not a safe integer`);
   return value as PriceTicks;

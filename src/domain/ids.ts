@@ -23,6 +23,12 @@ export const INITIAL_PURCHASE_SLOT = FIRST_SPECIAL_SLOT as SlotNumber;
 /** The sale of everything that a closing bot holds. */
 export const CLOSE_SLOT = (FIRST_SPECIAL_SLOT + 1) as SlotNumber;
 
+/** What people are shown of a slot: its number, or what its order is for. */
+export function slotName(slot: number): string {
+  if (slot === INITIAL_PURCHASE_SLOT) return "initial";
+  return slot === CLOSE_SLOT ? "close" : String(slot);
+}
+
 export function botCode(text: string): BotCode {
   invariant(/^[0-9a-z]{10}$/.test(text), `"${text}" is not a bot code`);
   return text as BotCode;

@@ -1,6 +1,6 @@
 /** A symbol's rules on one exchange, and the only conversions between its ticks, lots and money. */
 import type { FeeRate, Money, PriceTicks, QuantityLots } from "./amounts.ts";
-import { formatMoney, money, priceTicks, quantityLots } from "./amounts.ts";
+import { MOST_UNITS, formatMoney, money, priceTicks, quantityLots } from "./amounts.ts";
 import { ONE, divideDown, formatDecimal, parseDecimal } from "./decimal.ts";
 import { QuantmeshError } from "./errors.ts";
 
@@ -81,12 +81,12 @@ export function isOrderable(instrument: Instrument, price: PriceTicks, lots: Qua
   );
 }
 
-/** Decimal price text → ticks. Throws DATA_INVALID where the price is not on the tick. */
+/** Decimal price text → ticks. Throws DATA_INVALID where the price is not on the tick, or too many of them. */
 export function parsePrice(instrument: Instrument, text: string): PriceTicks {
   return priceTicks(Number(exactQuotient(parseDecimal(text), instrument.tickSize, text, "tick size")));
 }
 
-/** Decimal quantity text → lots. Throws DATA_INVALID where the quantity is not a multiple of the lot. */
+/** Decimal quantity text → lots. Throws DATA_INVALID where the quantity is not a multiple of the lot, or too large a one. */
 export function parseQuantity(instrument: Instrument, text: string): QuantityLots {
   return quantityLots(Number(exactQuotient(parseDecimal(text), instrument.lotSize, text, "lot size")));
 }
@@ -102,6 +102,12 @@ export function formatQuantity(instrument: Instrument, lots: QuantityLots): stri
 function exactQuotient(units: bigint, size: Money, text: string, name: string): bigint {
   if (units % size !== 0n) {
     throw new QuantmeshError("DATA_INVALID", `${text} is not a multiple of the ${name} ${formatMoney(size)}`);
+  }
+  if (units / size > MOST_UNITS) {
+    throw new QuantmeshError(
+      "DATA_INVALID",
+      `${text} is more than ${MOST_UNITS} times the ${name} ${formatMoney(size)}`,
+    );
   }
   return units / size;
 }

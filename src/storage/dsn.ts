@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { TlsMode } from "./dsn-options.ts";
 import { readOptions } from "./dsn-options.ts";
-import { Secret } from "./secret.ts";
+import { Secret } from "../domain/secret.ts";
 
 export const DATABASE_TYPES = ["sqlite", "postgres", "mysql"] as const;
 export type DatabaseType = (typeof DATABASE_TYPES)[number];

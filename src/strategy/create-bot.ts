@@ -1,6 +1,6 @@
 /** Sets up a new bot: its lattice, its quantities and its start price, fixed for ever. */
 import type { PriceTicks } from "../domain/amounts.ts";
-import { formatMoney, parseMoney, priceTicks } from "../domain/amounts.ts";
+import { MOST_UNITS, formatMoney, parseMoney, priceTicks } from "../domain/amounts.ts";
 import { ONE, parseDecimal } from "../domain/decimal.ts";
 import type { MarketKey } from "../domain/claim.ts";
 import { QuantmeshError } from "../domain/errors.ts";
@@ -81,6 +81,7 @@ function windowBot(seed: BotSeed, settings: WindowSettings, startPrice: PriceTic
     );
   }
   if (window) {
+    refuseLarge(settings, instrument, window, startPrice);
     refuseSmall(settings, bot, window, startPrice);
     refuseLosing(settings, bot, startPrice);
   }
@@ -98,6 +99,11 @@ function windowLattice(
       `price_interval ${settings.priceInterval} must be a multiple of the tick size ${formatMoney(instrument.tickSize)}`,
     );
   }
+  if (BigInt(startPrice) + interval / instrument.tickSize > MOST_UNITS) {
+    throw invalid(
+      `price_interval ${settings.priceInterval} is too wide: prices are counted in ticks, up to ${MOST_UNITS} of them`,
+    );
+  }
   const { anchorPrice } = settings;
   return {
     kind: "window",
@@ -108,6 +114,19 @@ function windowLattice(
 }
 
 type Window = NonNullable<ReturnType<typeof resolveRules>["window"]>;
+
+/** All levels together must be countable, because one position is their sum. */
+function refuseLarge(
+  settings: WindowSettings,
+  { notionalUnit }: Instrument,
+  { orderQuantity, buyLevels }: Window,
+  startPrice: PriceTicks,
+): void {
+  if (orderQuantity * BigInt(buyLevels) <= MOST_UNITS * BigInt(startPrice) * notionalUnit) return;
+  throw invalid(
+    `order_quantity ${settings.orderQuantity} is too large: quantities are counted in lots, up to ${MOST_UNITS} of them in all levels`,
+  );
+}
 
 function refuseSmall(
   settings: WindowSettings,

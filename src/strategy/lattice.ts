@@ -1,6 +1,6 @@
 /** The prices of a range grid: n cells between two bounds, exact to the tick. */
 import type { PriceTicks } from "../domain/amounts.ts";
-import { priceTicks } from "../domain/amounts.ts";
+import { MOST_UNITS, priceTicks } from "../domain/amounts.ts";
 import { divideDown, parseDecimal } from "../domain/decimal.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
@@ -20,6 +20,11 @@ export function rangeLattice(settings: RangeSettings, instrument: Instrument): r
   const n = settings.grids;
   if (lower <= 0n) throw invalid(`lower ${settings.lower} must be above 0`);
   if (lower >= upper) throw invalid(`lower ${settings.lower} must be below upper ${settings.upper}`);
+  if (upper / instrument.tickSize > MOST_UNITS) {
+    throw invalid(
+      `upper ${settings.upper} is too high: prices are counted in ticks, up to ${MOST_UNITS} of them`,
+    );
+  }
   if (!Number.isInteger(n) || n < 1 || n > MAX_GRIDS) {
     throw invalid(`grids ${n} must be a whole number from 1 to ${MAX_GRIDS}`);
   }

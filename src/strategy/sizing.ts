@@ -1,6 +1,14 @@
 /** How much each slot trades, what the whole grid costs, and which grids are refused. */
 import type { Money, PriceTicks, QuantityLots } from "../domain/amounts.ts";
-import { ZERO_MONEY, addMoney, feeOn, formatMoney, money, quantityLots } from "../domain/amounts.ts";
+import {
+  MOST_UNITS,
+  ZERO_MONEY,
+  addMoney,
+  feeOn,
+  formatMoney,
+  money,
+  quantityLots,
+} from "../domain/amounts.ts";
 import { ONE, parseDecimal } from "../domain/decimal.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { SlotTerms } from "../domain/grid.ts";
@@ -61,7 +69,15 @@ function slotLots(settings: RangeSettings, instrument: Instrument, buyPrice: Pri
     settings.amount.kind === "base_quantity"
       ? instrument.lotSize
       : BigInt(buyPrice) * instrument.notionalUnit;
-  return quantityLots(Number(value / perLot));
+  return countedLots(settings, value / perLot);
+}
+
+/** All slots together must be countable, because one position is their sum. */
+function countedLots({ amount, grids }: RangeSettings, lots: bigint): QuantityLots {
+  if (lots * BigInt(grids) <= MOST_UNITS) return quantityLots(Number(lots));
+  throw invalid(
+    `${amount.kind} ${amount.value} is too large: quantities are counted in lots, up to ${MOST_UNITS} of them in all slots`,
+  );
 }
 
 /** The largest common quantity whose initial equity the investment covers. */
@@ -85,7 +101,7 @@ function investmentLots(
     const price = BigInt(holds ? startPrice : buyPrice) * instrument.notionalUnit;
     return sum + price * (ONE + (holds ? instrument.takerFee : instrument.makerFee));
   }, 0n);
-  let lots = (investment * ONE) / perLot;
+  let lots = BigInt(countedLots(settings, (investment * ONE) / perLot));
   while (lots > 0n && costOf(lots) > investment) lots -= 1n;
   return quantityLots(Number(lots));
 }

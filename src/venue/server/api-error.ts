@@ -29,11 +29,6 @@ export const internalError = refusal(
   "Internal error; unable to process your request. Please try again.",
   500,
 );
-export const unknownOutcome = refusal(
-  -1007,
-  "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
-  504,
-);
 export const outsideWindow = refusal(-1021, "Timestamp for this request is outside of the recvWindow.");
 export const aheadOfTime = refusal(
   -1021,

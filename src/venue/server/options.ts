@@ -61,14 +61,6 @@ export interface Limits {
   readonly banMs: number;
 }
 
-/** Binance's own. */
-export const DEFAULT_LIMITS: Limits = {
-  weightPerMinute: 6_000,
-  ordersPer10Seconds: 100,
-  ordersPerDay: 200_000,
-  banMs: 120_000,
-};
-
 export interface VenueServerOptions {
   readonly host: string;
   /** 0 takes any free port; so does the admin port. */

@@ -1,6 +1,14 @@
 /** Ids: made in one checked place. */
 import { describe, expect, it } from "vitest";
-import { INITIAL_PURCHASE_SLOT, botCode, generation, instant, slotNumber } from "../../../src/domain/ids.ts";
+import {
+  CLOSE_SLOT,
+  INITIAL_PURCHASE_SLOT,
+  botCode,
+  generation,
+  instant,
+  slotName,
+  slotNumber,
+} from "../../../src/domain/ids.ts";
 
 const REFUSED = expect.objectContaining({ code: "INVARIANT" });
 
@@ -28,5 +36,13 @@ describe("the makers of ids", () => {
 
   it("give the initial purchase a slot number that no lattice reaches", () => {
     expect(INITIAL_PURCHASE_SLOT).toBeGreaterThanOrEqual(60_000_000);
+  });
+
+  it("show people what the orders of no lattice slot are for", () => {
+    expect([slotName(INITIAL_PURCHASE_SLOT), slotName(CLOSE_SLOT), slotName(7)]).toEqual([
+      "initial",
+      "close",
+      "7",
+    ]);
   });
 });

@@ -117,6 +117,7 @@ describe.each<[Spacing, (range: Range, i: number) => number]>([
     ["lower is above upper", { lower: "12", upper: "10", grids: 2 }, "12 must be below upper 10"],
     ["lower is zero", { lower: "0", upper: "10", grids: 2 }, "lower 0 must be above 0"],
     ["lower is negative", { lower: "-1", upper: "10", grids: 2 }, "lower -1 must be above 0"],
+    ["upper has more ticks than can be counted", { lower: "1", upper: "1".repeat(17), grids: 2 }, "too high"],
     ["there are no cells", { lower: "1", upper: "10", grids: 0 }, "grids 0"],
     ["cells are not whole", { lower: "1", upper: "10", grids: 2.5 }, "grids 2.5"],
   ])("is refused with the numbers where %s", (_name, bounds, words) => {

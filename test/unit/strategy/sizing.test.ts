@@ -134,6 +134,14 @@ describe("a grid that cannot trade is refused as a config problem", () => {
     return expect.fail("it was accepted");
   };
 
+  it.each(["order_quantity", "base_quantity", "investment"] as const)(
+    "where %s gives more lots than can be counted",
+    (kind) => {
+      const message = refusal({ amount: { kind, value: "9".repeat(18) } });
+      expect(message).toContain(`${kind} ${"9".repeat(18)} is too large`);
+    },
+  );
+
   it("where a slot is under one lot, with what it gives, the least, and what to raise", () => {
     const message = refusal({ amount: { kind: "order_quantity", value: "0.129" } }, { minNotional: "0" });
     expect(message).toContain("order_quantity 0.129 gives 0 BTC at 130");

@@ -55,6 +55,17 @@ describe("the levels of a window", () => {
   });
 });
 
+describe("a window that cannot be counted is refused as a config problem", () => {
+  it.each([
+    [{ priceInterval: "9".repeat(18) }, "price_interval 999999999999999999 is too wide"],
+    [{ orderQuantity: "9".repeat(18) }, "order_quantity 999999999999999999 is too large"],
+  ])("%o", (change, words) => {
+    expect(() => windowBot(1000, change)).toThrow(
+      expect.objectContaining({ code: "CONFIG_INVALID", message: expect.stringContaining(words) }),
+    );
+  });
+});
+
 describe("an order that leaves the window", () => {
   it("as a buy is cancelled only beyond the hysteresis, and rests again when the window is back", () => {
     const bench = runningWindow(1002);
