@@ -106,8 +106,9 @@ describe("ccxt against the venue", () => {
 
   it("keeps the very book that the venue has", async () => {
     const prices = [56_990, 56_980, 56_970, 56_960].map((price, index) => price + index / 100);
-    await client.watchOrderBook(SYMBOL);
+    const changed = client.watchOrderBook(SYMBOL);
     for (const price of prices) await client.createOrder(SYMBOL, "limit", "buy", 0.001, price);
+    await changed;
     await vi.waitFor(async () => {
       const own = await client.fetchOrderBook(SYMBOL, 100);
       const kept = client.orderbooks[SYMBOL];
@@ -125,6 +126,12 @@ describe("ccxt against the venue", () => {
     await expect(limit(0.001, 59_000, { postOnly: true })).rejects.toThrow(ccxt.OrderImmediatelyFillable);
     await expect(limit(0.001, 50_000, { timestamp: Date.now() - 20_000 })).rejects.toThrow(ccxt.InvalidNonce);
     expect(await client.sapiGetAccountApiRestrictions()).toMatchObject({ enableWithdrawals: false });
+  });
+
+  it("shows the last price after a day without any other", async () => {
+    const { last } = await client.fetchTicker(SYMBOL);
+    await venue.admin.setClockOffset(2 * 86_400_000);
+    expect(await client.fetchTicker(SYMBOL)).toMatchObject({ last, open: last, high: last, baseVolume: 0 });
   });
 });
 

@@ -4,6 +4,7 @@ import { ZERO_LOTS, ZERO_MONEY } from "../../domain/amounts.ts";
 import type { Instant } from "../../domain/ids.ts";
 import type { PriceLevel } from "./book-view.ts";
 import { bookView } from "./book-view.ts";
+import type { TapeCandle } from "./candle-series.ts";
 import type { Kline } from "./klines.ts";
 import { everyMs, klinesOf } from "./klines.ts";
 import type { Listing } from "./listing.ts";
@@ -14,7 +15,6 @@ import type { Floor } from "./route.ts";
 
 const DAY_MS = 86_400_000;
 const FIVE_MINUTES_MS = 300_000;
-const DAYS = everyMs(DAY_MS);
 const FIVE_MINUTES = everyMs(FIVE_MINUTES_MS);
 
 export interface BestPrices {
@@ -35,7 +35,7 @@ function levelText(listing: Listing, level: PriceLevel | undefined): readonly [p
   return [priceText(listing, level.price), quantityText(listing, level.quantity)];
 }
 
-/** The last 24 hours by whole minutes; all zero before the first price. */
+/** The last 24 hours by whole minutes, or the last price where none of them has one; all zero before the first price. */
 export interface DayTicker extends BestPrices {
   readonly priceChange: string;
   readonly priceChangePercent: string;
@@ -58,9 +58,8 @@ export interface DayTicker extends BestPrices {
 export function dayTicker(floor: Floor, listing: Listing, now: Instant): DayTicker {
   const { trades, candles } = floor.data.of(listing.symbol);
   const from = now - DAY_MS + MINUTE_MS;
-  const day = klinesOf(candles, DAYS, 0, 0)[0];
   const minutes = candles.filter(({ openTime }) => openTime >= from - MINUTE_MS);
-  const whole = minutes.length > 0 ? joined(minutes) : day;
+  const whole = joined(minutes) ?? fiveMinutes(candles, now);
   const text = (price: PriceTicks | undefined): string =>
     price === undefined ? ZERO_TEXT : priceText(listing, price);
   const [open, last] = [whole?.open, whole?.close];
@@ -91,7 +90,11 @@ export function dayTicker(floor: Floor, listing: Listing, now: Instant): DayTick
 /** Of the last five minutes. */
 export function averagePrice({ data }: Pick<Floor, "data">, listing: Listing, now: Instant): string {
   const { candles } = data.of(listing.symbol);
-  return averageText(listing, klinesOf(candles, FIVE_MINUTES, now - FIVE_MINUTES_MS, now).at(-1));
+  return averageText(listing, fiveMinutes(candles, now));
+}
+
+function fiveMinutes(candles: readonly TapeCandle[], now: Instant): Kline | undefined {
+  return klinesOf(candles, FIVE_MINUTES, now - FIVE_MINUTES_MS, now).at(-1);
 }
 
 /** Value by quantity; the last price where nothing was traded. */
