@@ -245,7 +245,9 @@ describe("a fleet under load", () => {
   it("moves a symbol that becomes a hundred times as busy once, mostly within 30 s, and not again in ten minutes of noise", () => {
     const seed = freshSeed();
     // A share of fewer says little.
-    const seconds = Array.from({ length: Math.max(40, scaled(100)) }, (_, index) => movesOfHotSymbol(seed + index));
+    const seconds = Array.from({ length: Math.max(40, scaled(100)) }, (_, index) =>
+      movesOfHotSymbol(seed + index),
+    );
 
     for (const [index, moves] of seconds.entries()) {
       expect(moves, `seed ${seed + index}`).toEqual([expect.any(Number)]);
