@@ -9,6 +9,8 @@ import { judgeFleet } from "./judge-fleet.ts";
 const SYMBOLS = IS_FULL ? 60 : 24;
 /** On a machine that does nothing else the numbers are ten times smaller; `npm run bench -- fleet` judges them. */
 const GENEROUS_MS = 15_000;
+/** Symbols are handed over a few at a time, with less than this between two. */
+const AT_REST_MS = 3000;
 /** Whoever sleeps for so long is replaced. */
 const CERTAIN_DEATH_MS = 2000;
 /** How long a seat that was taken on suspicion is not taken so again. */
@@ -38,6 +40,14 @@ describeWithServers(
     const owners = async (): Promise<readonly FleetInstance[]> => {
       const holders = await lab.holders();
       return fleet.filter(({ id }) => (holders[id] ?? 0) > 0);
+    };
+    /** All is owned, and nothing has been handed over or claimed lately. */
+    const isAtRest = async (): Promise<boolean> => {
+      const moved = fleet.flatMap(({ command }) =>
+        command.lines.filter(({ event }) => event === "bot.handed_over" || event === "bot.trading"),
+      );
+      const last = Math.max(...moved.map(timeOf));
+      return sum(await lab.holders()) === SYMBOLS && Date.now() - last > AT_REST_MS;
     };
     const standby = async (): Promise<FleetInstance> => {
       const busy = await owners();
@@ -77,7 +87,7 @@ describeWithServers(
         60_000,
       );
       // Seats that come up one after the other hand symbols on before all is at rest.
-      await until(async () => sum(await lab.holders()) === SYMBOLS && tradingNow(fleet) >= SYMBOLS, 60_000);
+      await until(async () => (await owners()).length === 3 && (await isAtRest()), 60_000);
       lab.startMarket(seed);
     }, 180_000);
     afterAll(async () => {
@@ -250,11 +260,6 @@ describeWithServers(
     });
   },
 );
-
-/** How many bots have begun to trade. */
-function tradingNow(fleet: readonly FleetInstance[]): number {
-  return fleet.flatMap(({ command }) => command.lines.filter(({ event }) => event === "bot.trading")).length;
-}
 
 /** From the end of trading at the one who left to the start of it at whoever came after, per symbol. */
 function pausesOf(fleet: readonly FleetInstance[], left: FleetInstance): readonly number[] {
