@@ -169,7 +169,8 @@ export class Coordinator {
 
   /** Looks again at what is assigned: the fleet's list of symbols has changed. */
   reassign(): void {
-    this.#changed();
+    // Before the first listing no seat is known, and all of them would seem to be new after it.
+    if (Number.isFinite(this.#mirror.verifiedAt)) this.#changed();
   }
 
   /** Leaves the ring, so that the others want our symbols; we keep our seat until `leave`. */

@@ -1,4 +1,7 @@
-/** The ring that counts: new seats that come up together join it together; one that goes leaves it at once. */
+/**
+ * The ring that counts: new seats that come up together join it together; one that goes leaves it at once. Those that are
+ * there at the first look are not new: who takes one of them over may have been started a moment ago.
+ */
 import type { SeatNumber } from "./ring.ts";
 
 /** How many times `settleMs` a new seat waits at most, however many others follow it. */
@@ -8,6 +11,7 @@ export class SettledRing {
   readonly #settleMs: number;
   readonly #seenAt = new Map<SeatNumber, number>();
   readonly #inForce = new Set<SeatNumber>();
+  #hasLooked = false;
 
   constructor(settleMs: number) {
     this.#settleMs = settleMs;
@@ -27,9 +31,9 @@ export class SettledRing {
     const waiting = [...this.#seenAt].filter(([seat]) => !this.#inForce.has(seat)).map(([, at]) => at);
     const newest = Math.max(...waiting);
     const oldest = Math.min(...waiting);
-    if (now - newest >= this.#settleMs || now - oldest >= LONGEST_WAIT * this.#settleMs) {
-      for (const seat of present) this.#inForce.add(seat);
-    }
+    const isSettled = now - newest >= this.#settleMs || now - oldest >= LONGEST_WAIT * this.#settleMs;
+    if (isSettled || !this.#hasLooked) for (const seat of present) this.#inForce.add(seat);
+    this.#hasLooked = true;
     return [...this.#inForce].sort((a, b) => a - b);
   }
 }
