@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithServers } from "../support/servers/private-server.ts";
 import { IS_FULL, freshSeed, scaled, seededRandom } from "../support/scale.ts";
+import type { LogLine } from "../support/command.ts";
 import type { FleetInstance } from "./fleet-lab.ts";
 import { FleetLab, REQUEST_WINDOW_MS, summarize, timeOf, until } from "./fleet-lab.ts";
 import { judgeFleet } from "./judge-fleet.ts";
@@ -218,8 +219,11 @@ describeWithServers(
       expect(code).toBe(0);
       await until(async () => sum(await lab.holders()) === SYMBOLS, 60_000);
       // Claimed is not yet trading.
-      await until(() => pausesOf(fleet, instance).length === handedOver(instance).length, 60_000);
-      const pauses = pausesOf(fleet, instance);
+      const given = handedOver(instance);
+      await until(() => pausesOf(fleet, given).length === given.length, 60_000).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${newsOfUntraded(fleet, instance)}`);
+      });
+      const pauses = pausesOf(fleet, given);
       const again = lab.start(instance.id, instance.options);
       fleet = fleet.map((one) => (one === instance ? again : one));
       await again.command.line(({ event }) => event === "instance.started", 60_000);
@@ -261,10 +265,10 @@ describeWithServers(
   },
 );
 
-/** From the end of trading at the one who left to the start of it at whoever came after, per symbol. */
-function pausesOf(fleet: readonly FleetInstance[], left: FleetInstance): readonly number[] {
+/** From the end of trading at the one who left to the start of it at whoever came after, for each that is traded again. */
+function pausesOf(fleet: readonly FleetInstance[], given: readonly LogLine[]): readonly number[] {
   const taken = fleet.flatMap(({ command }) => command.lines.filter(({ event }) => event === "bot.trading"));
-  return handedOver(left).flatMap((line) => {
+  return given.flatMap((line) => {
     const next = taken
       .filter((one) => one["symbol"] === line["symbol"])
       .map((one) => timeOf(one) - timeOf(line))
@@ -273,8 +277,22 @@ function pausesOf(fleet: readonly FleetInstance[], left: FleetInstance): readonl
   });
 }
 
+/** What all have said since then of the symbols that `left` handed over and nobody trades. */
+function newsOfUntraded(fleet: readonly FleetInstance[], left: FleetInstance): string {
+  const news = handedOver(left)
+    .filter((line) => pausesOf(fleet, [line]).length === 0)
+    .flatMap((given) =>
+      fleet.flatMap(({ id, command }) =>
+        command.lines
+          .filter((line) => line["symbol"] === given["symbol"] && timeOf(line) >= timeOf(given))
+          .map((line) => `${id} ${JSON.stringify(line)}`),
+      ),
+    );
+  return news.join("\n");
+}
+
 /** The last handover of each of its symbols. */
-function handedOver({ command }: FleetInstance) {
+function handedOver({ command }: FleetInstance): readonly LogLine[] {
   const lines = command.lines.filter(({ event }) => event === "bot.handing_over");
   return [...new Map(lines.map((line) => [line["symbol"], line])).values()];
 }

@@ -39,7 +39,14 @@ export async function startMariadb(options: DatabaseServerOptions = {}): Promise
   const server = await startServer({
     command: findProgram("mariadbd") ?? "mariadbd",
     args: [
-      ["--no-defaults", `--datadir=${data}`, `--port=${port}`, `--socket=${join(folder, "socket")}`],
+      // A server that starts removes the temporary tables that it finds: those of others must lie elsewhere.
+      [
+        "--no-defaults",
+        `--datadir=${data}`,
+        `--tmpdir=${folder}`,
+        `--port=${port}`,
+        `--socket=${join(folder, "socket")}`,
+      ],
       [`--pid-file=${join(folder, "pid")}`, `--init-file=${init}`],
       Object.entries(settings).map(([key, value]) => `--${key}=${value}`),
     ].flat(),
@@ -98,7 +105,13 @@ async function makeTemplate(folder: string): Promise<string> {
   const data = join(folder, "data");
   await promisify(execFile)(
     "mariadb-install-db",
-    ["--no-defaults", `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db"],
+    [
+      "--no-defaults",
+      `--datadir=${data}`,
+      `--tmpdir=${folder}`,
+      "--auth-root-authentication-method=normal",
+      "--skip-test-db",
+    ],
     { cwd: folder, ...runAs(OWNER) },
   );
   return data;
