@@ -1,10 +1,10 @@
 /** A real server as a test's own private process: free port, data in a temporary folder, nothing left behind. */
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { accessSync, chownSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -80,14 +80,31 @@ export function describeWithServers(
   }
 }
 
-/** A TCP port of the loopback interface that was free a moment ago. */
+/** Below those that connections take for themselves, and below the default ports of our own. */
+const LOWEST_PORT = 12_000;
+const HIGHEST_PORT = 27_000;
+const given = new Set<number>();
+
+/** A port that nobody listens on, and that was not given before. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  for (;;) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, "close");
-  return port;
+  return true;
 }
 
 /** An empty temporary folder, owned by `user` where the tests run as root. */
