@@ -65,6 +65,19 @@ async function grantedWithin(limitMs: number, lock: LockProvider, owner = OTHERS
   }
 }
 
+/** What the server says, asked again until there is a connection to it. */
+async function answerOf<T>(ask: () => Promise<T>): Promise<T> {
+  const until = performance.now() + CALL_LIMIT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!String(error).includes("not connected yet") || performance.now() > until) throw error;
+    }
+    await delay(20);
+  }
+}
+
 /** Each key can be had again, and the history holds no moment with two holders. */
 async function expectSound(history: LockHistory, lock: LockProvider): Promise<void> {
   expect(overlaps(history)).toEqual([]);
@@ -129,7 +142,7 @@ describeWithServers(["redis-server"], "a Redis lock whose server fails", () => {
       kept = (await ours.extend([required(long[0])], 8_000).catch(() => []))[0];
     }
 
-    await expect(others.tryAcquire([KEYS[1] ?? ""], OTHERS, 1_000)).rejects.toThrow(
+    await expect(answerOf(() => others.tryAcquire([KEYS[1] ?? ""], OTHERS, 1_000))).rejects.toThrow(
       /grants nothing for another/,
     );
     await expect(others.ping()).rejects.toMatchObject({ code: "LOCK_UNAVAILABLE" });

@@ -15,7 +15,6 @@ import type { FillSpool, Storage } from "../../src/storage/storage.ts";
 import { readRefusals } from "../../src/exchange/sim/read-audit.ts";
 import { QuantmeshError } from "../../src/domain/errors.ts";
 import { expectSound } from "../support/expect-sound.ts";
-import { freeze } from "../support/freeze.ts";
 import { logInto } from "../support/kept-log.ts";
 import { override } from "../support/override.ts";
 import { replay, replayConfig } from "../support/replay-run.ts";
@@ -143,15 +142,14 @@ for (const { program, owner, start, refuseWrites, ordinary } of SERVERS)
       { timeout: 300_000 },
       async ({ signal, moments }) => {
         const real = await open(signal === "SIGSTOP" ? FREEZE_LIMIT_MS : undefined);
-        let thaw = (): void => undefined;
         let outages = 0;
         let dying: Promise<void> = Promise.resolve();
         const goAway = (): void => {
           outages += 1;
-          if (signal === "SIGSTOP") thaw = freeze(server);
+          if (signal === "SIGSTOP") server.signal(signal);
           else dying = server.crash();
         };
-        const comeBack = signal === "SIGSTOP" ? () => thaw() : () => server.restart();
+        const comeBack = signal === "SIGSTOP" ? () => server.signal("SIGCONT") : () => server.restart();
         // MariaDB must be some seconds old to die: the bot waits with it.
         const mortal = override(real, {
           insertIntent: (...args) => dying.then(() => real.insertIntent(...args)),

@@ -1,5 +1,5 @@
 /** What the private database servers have in common: databases of a test's own, and their addresses. */
-import { readFileSync, readdirSync } from "node:fs";
+import { childrenOf, signalTo } from "../processes.ts";
 import type { PrivateServer } from "./private-server.ts";
 
 export interface DatabaseServerOptions {
@@ -40,8 +40,10 @@ export function databaseServer(
   let made = 0;
   // PostgreSQL has a process for each connection, which would go on without the first.
   const signalAll = (name: NodeJS.Signals): void => {
-    for (const pid of childrenOf(server.pid)) signalIfThere(pid, name);
-    server.signal(name);
+    // The parent first where it is to stop: it starts no child any more.
+    if (name === "SIGSTOP") server.signal(name);
+    for (const pid of childrenOf(server.pid)) signalTo(pid, name);
+    if (name !== "SIGSTOP") server.signal(name);
   };
   const dsn = (database: string, { user, password }: Login = admin): string =>
     `${scheme}://${user}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
@@ -74,31 +76,4 @@ export function databaseServer(
     dropDatabase: async (address) => drop(nameOf(address)),
     run: (statements, address) => run(statements, address === undefined ? undefined : nameOf(address)),
   };
-}
-
-/** The processes that `parent` started and that still run. */
-function childrenOf(parent: number): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        // pid (name) state parent …
-        const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-          .replace(/^.*\) /, "")
-          .split(" ");
-        return Number(fields[1]) === parent && fields[0] !== "Z";
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** A server's helpers come and go by themselves. */
-function signalIfThere(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-  }
 }

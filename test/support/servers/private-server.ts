@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "vitest";
+import { signalTo } from "../processes.ts";
 
 /** The server programs that the tests start, and the folders beside PATH in which distributions put them. */
 const PROGRAMS = {
@@ -25,6 +26,7 @@ export interface PrivateServer {
   /** The folder of its data; removed by `stop`. */
   readonly folder: string;
   readonly pid: number;
+  /** Signals it with all that it started; after SIGSTOP it stands still once this returns. */
   signal(name: NodeJS.Signals): void;
   /** Kills it as a crash would and waits for its end; its data stays. */
   crash(): Promise<void>;
@@ -137,7 +139,7 @@ export async function startServer(plan: ServerPlan): Promise<PrivateServer> {
       return child.pid ?? -1;
     },
     signal: (name) => {
-      child.kill(name);
+      if (child.pid !== undefined) signalTo(child.pid, name);
     },
     crash: () => end("SIGKILL"),
     restart: async () => {
