@@ -58,11 +58,6 @@ describeWithServers(["etcd"], "an etcd that ends leases that were renewed", () =
     });
     await Promise.all((await Promise.all(leases)).map((ID) => etcd.leaseClient.leaseRevoke({ ID })));
   };
-  const untilHeard = async (...instances: readonly LabInstance[]): Promise<void> => {
-    const heard = ({ events }: LabInstance): boolean =>
-      events().filter((event) => event === "mesh.heard").length === instances.length - 1;
-    await until(() => instances.every(heard));
-  };
   const untilRegistered = async (...instances: readonly LabInstance[]): Promise<void> =>
     until(
       () =>
@@ -76,7 +71,7 @@ describeWithServers(["etcd"], "an etcd that ends leases that were renewed", () =
     const [a, b] = await Promise.all([lab.start("a"), lab.start("b")]);
     const standby = await lab.start("s", { role: "standby" });
     await lab.untilShared(["a", "b"]);
-    await untilHeard(a, b, standby);
+    await lab.untilHeard();
     const before = lab.owners();
     const seats = a.coordinator.view.seats;
 
@@ -167,7 +162,7 @@ describeWithServers(["etcd"], "an etcd that ends leases that were renewed", () =
     const a = await lab.start("a");
     const standby = await lab.start("s", { role: "standby" });
     await lab.untilShared(["a"]);
-    await untilHeard(a, standby);
+    await lab.untilHeard();
     const claim = await deskOf(a).take(bot.market, signal);
 
     a.etcdLink.freeze();

@@ -58,8 +58,13 @@ describeWithServers(["etcd"], "a fleet whose etcd fails", () => {
 
     const down = performance.now();
     await Promise.all(nodes.map((node) => node.crash()));
-    await until(() => !a.coordinator.permit.isValid() && !b.coordinator.permit.isValid(), LEASE_MS + 1000);
-    expect(performance.now() - down).toBeLessThan(LEASE_MS);
+    let lastValid = down;
+    await until(() => {
+      const isValid = [a, b].some(({ coordinator }) => coordinator.permit.isValid());
+      if (isValid) lastValid = performance.now();
+      return !isValid;
+    });
+    expect(lastValid - down).toBeLessThan(LEASE_MS);
     await Promise.all(nodes.map((node) => node.restart()));
 
     await until(() => a.coordinator.permit.isValid() && b.coordinator.permit.isValid(), 15_000);

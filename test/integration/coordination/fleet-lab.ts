@@ -12,8 +12,9 @@ import { LinkProxy } from "../../support/servers/link-proxy.ts";
 
 export const TIMES: CoordinatorTimes = {
   leaseTtlMs: 10_000,
-  silenceMs: 300,
-  refuteMs: 200,
+  // A busy machine keeps a living instance, or etcd's disk, waiting: that is not to look like death.
+  silenceMs: 2000,
+  refuteMs: 1500,
   trustMs: 1000,
   longestTrustMs: 10_000,
   graceMs: 500,
@@ -22,6 +23,9 @@ export const TIMES: CoordinatorTimes = {
   listIntervalMs: 300,
   startLimitMs: 30_000,
 };
+
+/** For what happens within a second on a machine that has nothing else to do. */
+const PATIENCE_MS = 20_000;
 
 /** One coordinator and what it has said. */
 export interface LabInstance {
@@ -168,7 +172,7 @@ export class FleetLab {
   }
 
   /** Resolves once each symbol has exactly one owner, all of them among `ids`. */
-  async untilShared(ids: readonly string[], limitMs = 5000): Promise<void> {
+  async untilShared(ids: readonly string[], limitMs = PATIENCE_MS): Promise<void> {
     await until(() => {
       const all = [...this.#instances].flatMap(({ owned }) => [...owned]);
       const isComplete = all.length === this.#options.symbols.length && new Set(all).size === all.length;
@@ -177,13 +181,22 @@ export class FleetLab {
     }, limitMs);
   }
 
+  /** Resolves once each hears all others: whom it never heard it does not take for dead before its lease ends. */
+  async untilHeard(): Promise<void> {
+    const heard = ({ lines }: LabInstance): number =>
+      new Set(
+        lines().flatMap(({ event, fields }) => (event === "mesh.heard" ? [String(fields["peer"])] : [])),
+      ).size;
+    await until(() => [...this.#instances].every((one) => heard(one) >= this.#instances.size - 1));
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#instances].map((instance) => instance.close()));
   }
 }
 
 /** Looks each 5 ms until `holds`; throws after `limitMs`. */
-export async function until(holds: () => boolean, limitMs = 5000): Promise<void> {
+export async function until(holds: () => boolean, limitMs = PATIENCE_MS): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${holds.toString()}`);

@@ -41,7 +41,7 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     brokeOff = undefined;
     sleeper = connect();
     sleeper.on("error", (error) => {
-      brokeOff = error;
+      brokeOff ??= error;
     });
     await sleeper.connect();
     await sleeper.query("begin");
@@ -81,9 +81,10 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
       const claim = await claims.take(MARKET, new AbortController().signal);
 
       expect(claim).toMatchObject({ epoch: held.epoch + 1, holder: "new 1" });
-      expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS / 2);
+      expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS);
       await until(() => brokeOff !== undefined);
-      expect(String(brokeOff)).toMatch(/terminat/);
+      // By the heir, not by a limit of the server's.
+      expect(String(brokeOff)).toMatch(/administrator command/);
     },
   );
 
@@ -124,7 +125,7 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     const claim = await heir(false).take(MARKET, new AbortController().signal);
 
     expect(claim.epoch).toBe(held.epoch + 1);
-    expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS / 2);
+    expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS);
     await Promise.all(ends);
   });
 
