@@ -71,22 +71,27 @@ async function until(holds: () => boolean): Promise<void> {
 describe("a bot on a venue through ccxt", () => {
   it("has a request refused as expired that was held between its permit and the socket", async () => {
     const outcomes: PlaceOutcome[] = [];
+    let ofTheHeld: PlaceOutcome | undefined;
     let held = 0;
     const hold = (inner: Exchange): Exchange =>
       override(inner, {
         async placeOrder(request) {
           held += 1;
-          if (held === 1) await pause(HELD_MS);
+          const isHeld = held === 1;
+          if (isHeld) await pause(HELD_MS);
           const outcome = await inner.placeOrder(request);
           outcomes.push(outcome);
+          if (isHeld) ofTheHeld = outcome;
           return outcome;
         },
       });
 
     await start({}, { exchange: hold });
-    await until(() => outcomes.some(({ kind }) => kind === "rejected"));
+    await until(() => ofTheHeld !== undefined);
 
-    expect(outcomes.filter(({ kind }) => kind === "rejected")).toMatchObject([{ reason: "expired" }]);
+    expect(ofTheHeld).toMatchObject({ kind: "rejected", reason: "expired" });
+    // On a busy machine others may be late as well.
+    for (const outcome of outcomes) if (outcome.kind === "rejected") expect(outcome.reason).toBe("expired");
     expect((await venue.admin.status()).refusals["-1021"]).toBeGreaterThan(0);
     // The audit's reader fails where anything was accepted after its time.
     await until(() => readCheckedAudit(venue.journal, market.account).orders.length > 0);

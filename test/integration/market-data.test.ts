@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { instant } from "../../src/domain/ids.ts";
 import type { MarketData } from "../../src/exchange/ccxt/open-market-data.ts";
@@ -13,6 +14,8 @@ import { startVenueProcess } from "../support/venue-process.ts";
 
 const FROM = Date.parse("2024-01-01T00:00:00Z");
 const SYMBOL = "BTC/USDT";
+/** What the venue says with a 429. */
+const LEFT_ALONE_MS = 1_000;
 const { signal } = new AbortController();
 
 describe("market data through ccxt", () => {
@@ -69,18 +72,29 @@ describe("market data through ccxt", () => {
 
   it("leaves an exchange alone for as long as it asks for, and stops waiting when it is told to", async () => {
     const limited = await open();
-    const stopping = new AbortController();
-    const candles = async (): ReturnType<MarketData["candles"]> =>
+    const candles = async (stopping: AbortController): ReturnType<MarketData["candles"]> =>
       limited.candles(SYMBOL, "1m", instant(FROM), 10, stopping.signal);
-    await venue.admin.faults([{ kind: "rate_limited", route: "GET *", times: 1 }]);
-    await expect(candles()).rejects.toMatchObject({ code: "RATE_LIMITED" });
-    const { requests } = await venue.admin.status();
+    const ask = async () => {
+      await venue.admin.faults([{ kind: "rate_limited", route: "GET *", times: 1 }]);
+      const asked = performance.now();
+      const refused: unknown = await candles(new AbortController()).catch((reason: unknown) => reason);
+      const { requests } = await venue.admin.status();
+      const stopping = new AbortController();
+      const waiting = candles(stopping).catch((reason: unknown) => reason);
+      stopping.abort();
+      return { refused, requests, stopped: await waiting, tookMs: performance.now() - asked };
+    };
 
-    const waiting = candles();
-    stopping.abort();
+    let answers = await ask();
+    // A busy machine may need longer for all of it than the exchange wants to be left alone.
+    while (answers.tookMs >= LEFT_ALONE_MS) {
+      await pause(LEFT_ALONE_MS);
+      answers = await ask();
+    }
 
-    await expect(waiting).rejects.toMatchObject({ code: "RATE_LIMITED" });
-    expect((await venue.admin.status()).requests).toBe(requests);
+    expect(answers.refused).toMatchObject({ code: "RATE_LIMITED" });
+    expect(answers.stopped).toMatchObject({ code: "RATE_LIMITED" });
+    expect((await venue.admin.status()).requests).toBe(answers.requests);
     await limited.close();
   });
 
