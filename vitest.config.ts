@@ -13,7 +13,7 @@ const BUILT = { globalSetup: ["test/support/build-once.ts"] };
 export default defineConfig({
   test: {
     projects: [
-      suite("unit", 30_000, TOGETHER),
+      suite("unit", 120_000, TOGETHER),
       suite("contract", 60_000, TOGETHER),
       suite("integration", 120_000, TOGETHER),
       suite("simulation", 600_000, TOGETHER),

@@ -153,10 +153,7 @@ export class ConfigCentre {
       } catch (error) {
         const policy = policyFor(error);
         if (policy !== "backOff" && policy !== "stopSending") throw error;
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, RETRY_MS);
-          signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-        });
+        await pause(signal);
       } finally {
         signal.removeEventListener("abort", stop);
       }
@@ -197,4 +194,18 @@ export function inForce({ versions, rollOut }: CentreState): InForce | undefined
   if (rollOut?.state.kind !== "canary" || rollOut.version !== newest.version || !base)
     return { whole: newest, canary: undefined };
   return { whole: base, canary: { version: newest, rollOut } };
+}
+
+/** Waits before the next try; ends early when `signal` is aborted. */
+async function pause(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, RETRY_MS);
+    signal.addEventListener("abort", finish);
+  });
 }

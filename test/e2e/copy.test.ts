@@ -22,6 +22,9 @@ const COPY = ["db", "copy", "--from", "source.db", "--to"] as const;
 const FAILED = 1;
 const WRONG = 2;
 const SECRET = "s3cret-word";
+/** What a kill is that comes too late; on a slow machine there are some of them before one comes in time. */
+const TOO_LATE = "only after its end";
+const MOST_TARGETS = 20;
 
 const seed = freshSeed();
 let cwd: string;
@@ -66,7 +69,7 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
         }),
         command.ended,
       ]);
-      const stage = signal === "SIGKILL" ? await stageOf(dsn) : "only after its end";
+      const stage = signal === "SIGKILL" ? await stageOf(dsn) : TOO_LATE;
       stages.set(stage, (stages.get(stage) ?? 0) + 1);
     };
     const afterRows = (dsn: string): Promise<void> => rowsLoaded(dsn, random() * 2 * ROWS);
@@ -74,7 +77,8 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
       await copyBegins(dsn);
       await delay(random() * wholeMs);
     };
-    for (let target = 0; target < scaled(20); target++) {
+    const isStruck = (): boolean => [...stages.keys()].some((stage) => stage !== TOO_LATE);
+    for (let target = 0; target < scaled(20) || (!isStruck() && target < MOST_TARGETS); target++) {
       const dsn = await postgres.createDatabase();
 
       await killed(dsn, target % 3 === 2 ? afterTime : afterRows);
@@ -92,7 +96,7 @@ describeWithServers(["postgres"], "quantmesh db with a server", () => {
       await postgres.dropDatabase(dsn);
     }
     console.log(`killed: ${[...stages].map(([stage, count]) => `${stage} ${count}`).join(", ")}`);
-    expect([...stages.keys()]).not.toEqual(["only after its end"]);
+    expect(isStruck()).toBe(true);
     if (IS_FULL) expect(stages.get("amid the rows")).toBeGreaterThan(0);
   });
 

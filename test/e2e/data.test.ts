@@ -153,7 +153,8 @@ describe("stored candles", () => {
   });
 
   it("are downloaded by one process at a time, and by the next one once that is dead", async () => {
-    await venue.admin.faults([{ kind: "delayed_request", route: KLINES, delay_ms: 500 }]);
+    // It is at work for as long as the other one may need to start.
+    await venue.admin.faults([{ kind: "delayed_request", route: KLINES, delay_ms: 5_000 }]);
     const first = startDownload();
     await pagesAsked(1, first);
 
@@ -170,7 +171,7 @@ describe("stored candles", () => {
   });
 
   it("stay as far as they are when Ctrl-C ends the download after its page", async () => {
-    await venue.admin.faults([{ kind: "delayed_request", route: KLINES, delay_ms: 300 }]);
+    await venue.admin.faults([{ kind: "delayed_request", route: KLINES, delay_ms: 1_000 }]);
     const command = startDownload();
     await pagesAsked(2, command);
 

@@ -6,7 +6,7 @@ import { describeWithServers } from "../support/servers/private-server.ts";
 import type { FleetInstance } from "./fleet-lab.ts";
 import { FleetLab, PATIENT, REQUEST_WINDOW_MS, timeOf, until } from "./fleet-lab.ts";
 import { judgeFleet } from "./judge-fleet.ts";
-import { readJournal } from "./read-journal.ts";
+import { readJournal } from "../support/venue-audit.ts";
 
 const SYMBOLS = 20;
 const LEASE_S = 5;

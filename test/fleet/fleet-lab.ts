@@ -22,7 +22,7 @@ import type { PrivateServer } from "../support/servers/private-server.ts";
 import { serverFolder } from "../support/servers/private-server.ts";
 import { startRedis } from "../support/servers/redis.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
-import { readJournal } from "./read-journal.ts";
+import { readJournal } from "../support/venue-audit.ts";
 import { startVenueProcess } from "../support/venue-process.ts";
 
 export interface FleetLabOptions {

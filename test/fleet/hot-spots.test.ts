@@ -8,7 +8,7 @@ import { IS_FULL, freshSeed, seededRandom } from "../support/scale.ts";
 import type { FleetInstance } from "./fleet-lab.ts";
 import { FleetLab, timeOf, until } from "./fleet-lab.ts";
 import { judgeFleet } from "./judge-fleet.ts";
-import { readJournal } from "./read-journal.ts";
+import { readJournal } from "../support/venue-audit.ts";
 
 const SYMBOLS = 60;
 /** How many times as often as any other the hot symbol moves. */

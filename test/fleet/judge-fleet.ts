@@ -4,7 +4,7 @@ import type { JournalLine, PlaceLine } from "../../src/venue/server/journal-form
 import { decodeClientOrderId } from "../../src/strategy/client-order-id.ts";
 import type { FleetLab } from "./fleet-lab.ts";
 import { REQUEST_WINDOW_MS } from "./fleet-lab.ts";
-import { readJournal } from "./read-journal.ts";
+import { readJournal } from "../support/venue-audit.ts";
 
 export interface Verdict {
   readonly accepted: number;

@@ -2,9 +2,11 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { signalTo } from "./processes.ts";
 
 const BINARY = resolve("bin/quantmesh");
-const LIMIT_MS = 30_000;
+/** Of what takes a second or two on a machine that has nothing else to do. */
+const LIMIT_MS = 120_000;
 
 /** One JSON line of the log. */
 export interface LogLine extends Readonly<Record<string, unknown>> {
@@ -93,8 +95,10 @@ export class Command {
     }
   }
 
+  /** Signals it, where it still runs; after SIGSTOP it stands still once this returns. */
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) signalTo(pid, signal);
   }
 
   /** Ctrl-C, and all that it said until it was gone. */
@@ -133,7 +137,7 @@ export function startCommand(args: readonly string[], options: CommandOptions): 
   return new Command(args, options);
 }
 
-/** Runs the command to its end; one that does not end by itself is killed after half a minute. */
+/** Runs the command to its end; one that does not end by itself is killed after two minutes. */
 export async function runCommand(args: readonly string[], options: CommandOptions): Promise<CommandEnd> {
   const command = startCommand(args, options);
   const timer = setTimeout(() => command.kill("SIGKILL"), LIMIT_MS);

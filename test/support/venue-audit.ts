@@ -73,7 +73,8 @@ export function doubledInAudit(folder: string, account: string): readonly string
   return doubled;
 }
 
-function readJournal(folder: string): readonly JournalLine[] {
+/** Every command of the journal, in order; the venue may be running. */
+export function readJournal(folder: string): readonly JournalLine[] {
   const files = readdirSync(folder).filter((name) => name.startsWith("journal-"));
   return files.sort().flatMap((name) => {
     const lines = readFileSync(join(folder, name), "utf8").split("\n");

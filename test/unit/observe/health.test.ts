@@ -36,9 +36,9 @@ describe("health", () => {
     const silentParts = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`p${at}`, silent]));
     const started = performance.now();
 
-    await createHealth(parts(silentParts), { limitMs: 50 }).ready();
+    await createHealth(parts(silentParts), { limitMs: 500 }).ready();
 
-    expect(performance.now() - started).toBeLessThan(20 * 50);
+    expect(performance.now() - started).toBeLessThan(20 * 500);
   });
 
   it.each<readonly [string, Ping]>([
