@@ -164,4 +164,23 @@ describeWithServers(["etcd"], "a fleet over etcd", () => {
     expect(a.coordinator.view.seats).toHaveLength(2);
     expect(a.losses).toEqual([]);
   });
+
+  it("lets exactly one standby step in when the last active instance drains, which stands by when it is back", async () => {
+    const a = await lab.start("a");
+    await lab.untilShared(["a"]);
+    const standbys = await Promise.all(["s1", "s2"].map((id) => lab.start(id, { role: "standby" })));
+
+    await a.coordinator.drain();
+    await until(() => standbys.some(({ owned }) => owned.size === SYMBOLS.length));
+    expect(a.coordinator.seat).toMatchObject({ state: "leaving" });
+    await a.coordinator.leave();
+    await a.close();
+    const again = await lab.start("a");
+    // It has looked at the seats by the time it hears others.
+    await until(() => again.events().includes("mesh.heard"));
+
+    expect(again.coordinator.view.seats).toMatchObject([{ state: "held", how: "drained", from: "a" }]);
+    const owners = [again, ...standbys].filter(({ owned }) => owned.size > 0);
+    expect(owners.map(({ coordinator }) => coordinator.seat?.from)).toEqual(["a"]);
+  });
 });
