@@ -1,4 +1,4 @@
-/** The live view on a terminal: price, the orders around it, the last events, profit. Repainted in place. */
+/** The live view on a terminal: what a start waits for, then price, orders around it, last events, profit, repainted in place. */
 import { slotName } from "../domain/ids.ts";
 import { formatPrice, formatQuantity } from "../domain/instrument.ts";
 import type { WorkingOrder } from "../domain/order.ts";
@@ -6,6 +6,8 @@ import type { BotStatus } from "../runner/bot-runner.ts";
 import type { RunningInstance } from "./run-instance.ts";
 import { summarizeBot } from "./summary.ts";
 
+/** The log's event of a start that asks etcd again, with `leftMs`. */
+const START_DELAYED = "coordination.start_delayed";
 const REPAINT_MS = 250;
 const ORDERS_AROUND = 4;
 const LINES_KEPT = 10;
@@ -19,11 +21,13 @@ const OTHER_SCREEN = "\u001b[?1049h\u001b[?25l";
 const OWN_SCREEN = "\u001b[?25h\u001b[?1049l";
 
 export class LiveStatus {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: Pick<NodeJS.WriteStream, "write">;
   readonly #events: string[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** How much longer the start may wait, as it was said last, ms. */
+  #waitsMs = 0;
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: Pick<NodeJS.WriteStream, "write">) {
     this.#out = out;
   }
 
@@ -38,6 +42,16 @@ export class LiveStatus {
       `${clock}  ${level === "info" ? "" : `${RED}${String(level)}${PLAIN} `}${String(event)}  ${shown.join("  ")}`,
     );
     if (this.#events.length > LINES_KEPT) this.#events.shift();
+    if (event === START_DELAYED) this.#sayWait(Number(fields["leftMs"]));
+  }
+
+  /** Before there is anything to paint; once for each step of the start, which waits anew. */
+  #sayWait(leftMs: number): void {
+    if (leftMs > this.#waitsMs) {
+      const limit = `${Math.ceil(leftMs / 1000)} s more at most (coordination.start_limit)`;
+      this.#out.write(`waiting for etcd, which does not answer: ${limit}; Ctrl-C ends it\n`);
+    }
+    this.#waitsMs = leftMs;
   }
 
   start(running: RunningInstance): void {

@@ -339,6 +339,7 @@ export class Coordinator {
       limits: times,
       graceMs: times.graceMs,
       beliefOf: this.#beliefs.of,
+      lastOnRing: this.#history.lastOnRing,
       orphanedSince: (seat) => this.#history.orphanedSince(seat) ?? now,
       isProtected: (seat) => this.#history.isProtected(seat, now),
     });

@@ -53,7 +53,8 @@ export interface Seat {
   readonly revision: number;
 }
 
-export type SeatOrigin = "new" | "expired" | "crashed" | "suspected" | "returned";
+/** `drained`: it was added because the last instance on the ring left it in order. */
+export type SeatOrigin = "new" | "drained" | "expired" | "crashed" | "suspected" | "returned";
 
 /** Somebody hears nothing of `suspect` and takes its seat unless this is deleted in time. */
 export interface Challenge {

@@ -1,6 +1,6 @@
 /** What one instance does about the fleet's seats: adopt an orphan, stand up a new one, challenge, refute. Pure. */
 import type { Challenge, FleetView, Incarnation, Role, Seat, SeatOrigin } from "./fleet-view.ts";
-import { isRegistered, isSame, seatOf } from "./fleet-view.ts";
+import { isRegistered, isSame, ringSeats, seatOf } from "./fleet-view.ts";
 import type { SeatNumber } from "./ring.ts";
 import type { Belief, SuspicionLimits } from "./suspicion.ts";
 import { judge } from "./suspicion.ts";
@@ -8,7 +8,8 @@ import { judge } from "./suspicion.ts";
 export type SeatAction =
   /** Our challenge: delete it, we live. */
   | { readonly kind: "refute"; readonly challenge: Challenge }
-  | { readonly kind: "create"; readonly seat: SeatNumber }
+  /** Add a seat; in the place of the one with which `from` was the last to leave the ring. */
+  | { readonly kind: "create"; readonly seat: SeatNumber; readonly from?: string }
   /** Take the seat over; of a suspect only while its challenge stands. */
   | { readonly kind: "adopt"; readonly seat: Seat; readonly how: SeatOrigin; readonly challenge?: Challenge }
   /** Take the seat off the ring: nobody is there to adopt it. */
@@ -26,6 +27,8 @@ export interface SeatSituation {
   /** How long a seat without a holder waits for a standby before it leaves the ring, ms. */
   readonly graceMs: number;
   readonly beliefOf: (peer: Incarnation) => Belief;
+  /** Who was last seen on the ring; undefined where nobody ever was. */
+  readonly lastOnRing: Incarnation | undefined;
   /** When the seat was first seen without a living holder. */
   readonly orphanedSince: (seat: Seat) => number;
   /** True for a while after a seat was taken on suspicion: it is not taken so again. */
@@ -52,10 +55,31 @@ export function planSeats(situation: SeatSituation): readonly SeatAction[] {
   return [...refutes, ...own, ...rest];
 }
 
-/** An active instance adds a seat, but for one whose seat was taken over: the fleet has as many as it had. */
-function newSeat({ view, me, role }: SeatSituation): readonly SeatAction[] {
+/**
+ * An active instance adds a seat, but for one whose seat was taken over: the fleet has as many as it had. Where the last
+ * instance has left the ring in order, a standby adds one in its place.
+ */
+function newSeat(situation: SeatSituation): readonly SeatAction[] {
+  const { view, me, role, lastOnRing } = situation;
+  const seat = freeNumber(view);
+  if (lastOnRing !== undefined && lastOnRing.id !== me.id && isDeserted(situation))
+    return [{ kind: "create", seat, from: lastOnRing.id }];
   const wasTaken = view.seats.some(({ from }) => from === me.id);
-  return role === "active" && !wasTaken ? [{ kind: "create", seat: freeNumber(view) }] : [];
+  return role === "active" && !wasTaken ? [{ kind: "create", seat }] : [];
+}
+
+/** True where nobody is on the ring, nor is an active instance about to join it: a standby leaves the place to that one. */
+function isDeserted({ view, me, role, beliefOf }: SeatSituation): boolean {
+  if (ringSeats(view).length > 0) return false;
+  const joining = [...view.members.values()].filter(
+    (member) =>
+      member.role === "active" &&
+      !member.draining &&
+      !isSame(member, me) &&
+      seatOf(view, member) === undefined &&
+      beliefOf(member).kind !== "dead",
+  );
+  return role === "active" || joining.length === 0;
 }
 
 /** Why the holder of `seat` is gone; undefined while it may live. */

@@ -1,4 +1,4 @@
-/** What one instance remembers of seats: since when each has no living holder, and until when it is not suspected. */
+/** What one instance remembers of seats: since when each has no living holder, until when it is not suspected, who had one last. */
 import type { FleetView, Incarnation, Seat } from "./fleet-view.ts";
 import { orphanedBy } from "./plan-seats.ts";
 import type { Belief } from "./suspicion.ts";
@@ -8,6 +8,7 @@ export class SeatHistory {
   /** Both by seat and revision. */
   readonly #orphanedSince = new Map<string, number>();
   readonly #protectedUntil = new Map<string, number>();
+  #lastOnRing: Incarnation | undefined;
 
   /** A seat that was taken on suspicion is not taken so again for `protectMs`. */
   constructor(protectMs: number) {
@@ -24,6 +25,7 @@ export class SeatHistory {
         this.#protectedUntil.set(name, now + this.#protectMs);
       }
     }
+    this.#lastOnRing = view.seats.find(({ state }) => state === "held")?.holder ?? this.#lastOnRing;
     const names = new Set(view.seats.map(nameOf));
     for (const known of [this.#orphanedSince, this.#protectedUntil]) {
       for (const name of known.keys()) if (!names.has(name)) known.delete(name);
@@ -32,6 +34,11 @@ export class SeatHistory {
 
   orphanedSince(seat: Seat): number | undefined {
     return this.#orphanedSince.get(nameOf(seat));
+  }
+
+  /** Who was last seen on the ring; undefined where nobody ever was. */
+  get lastOnRing(): Incarnation | undefined {
+    return this.#lastOnRing;
   }
 
   isProtected(seat: Seat, now: number): boolean {

@@ -7,7 +7,6 @@ import { formatSeat } from "./fleet-view.ts";
 import type { LeaseId, Write } from "./key-store.ts";
 import type { Mirror } from "./mirror.ts";
 import type { SeatAction } from "./plan-seats.ts";
-import type { SeatNumber } from "./ring.ts";
 import type { Sign } from "./suspicion.ts";
 
 export interface SeatWriterOptions {
@@ -42,7 +41,7 @@ export class SeatWriter {
         return;
       }
       case "create":
-        return this.#createSeat(action.seat);
+        return this.#createSeat(action);
       case "challenge": {
         const key = keys.challenge(action.suspect.id);
         const value = JSON.stringify({ suspect: action.suspect, by: me.incarnation });
@@ -73,13 +72,14 @@ export class SeatWriter {
     }
   }
 
-  async #createSeat(number: SeatNumber): Promise<void> {
-    const { keys, mirror, me, log } = this.#options;
-    const key = keys.seat(number);
-    const value = formatSeat({ holder: me, state: "held", how: "new" });
-    if (await mirror.write([{ key, revision: 0 }], [{ kind: "put", key, value }])) {
-      log.info({ seat: number, how: "new" }, "seat.taken");
-    }
+  async #createSeat({ seat, from }: SeatAction & { readonly kind: "create" }): Promise<void> {
+    const { keys, mirror, me, log, metrics } = this.#options;
+    const key = keys.seat(seat);
+    const how = from === undefined ? "new" : "drained";
+    const value = formatSeat({ holder: me, state: "held", how, ...(from === undefined ? {} : { from }) });
+    if (!(await mirror.write([{ key, revision: 0 }], [{ kind: "put", key, value }]))) return;
+    log.info({ seat, how, from }, "seat.taken");
+    if (how === "drained") metrics.count("quantmesh_takeovers_total", { reason: how });
   }
 
   async #takeSeat(action: SeatAction & { readonly kind: "adopt" | "remove" }): Promise<void> {

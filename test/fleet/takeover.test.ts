@@ -254,6 +254,18 @@ describeWithServers(
       lab.startMarket(seed + 1);
     });
 
+    it("lets the standby have everything when all active instances are ended in order", async () => {
+      const busy = await owners();
+      const [heir] = fleet.filter((instance) => !busy.includes(instance));
+      if (!heir) throw new Error("there is no standby");
+
+      for (const { command } of busy) command.kill("SIGTERM");
+      for (const { command } of busy) expect((await command.ended).code).toBe(0);
+
+      await until(async () => (await lab.holders())[heir.id] === SYMBOLS, 60_000);
+      fleet = [heir];
+    });
+
     it("has lost no fill and placed nothing twice", async () => {
       await lab.settle(fleet);
 

@@ -60,6 +60,8 @@ export interface LabOptions {
 export interface LabStart {
   readonly role?: Role;
   readonly secret?: string;
+  /** In the place of the lab's. */
+  readonly times?: Partial<CoordinatorTimes>;
   /** Called before it asks etcd for the first time. */
   readonly beforeOpen?: (instance: LabInstance) => void;
   /** Ends its wait for etcd. */
@@ -118,7 +120,7 @@ export class FleetLab {
       role,
       mesh: { host: "127.0.0.1", port: 0, secret, beatMs: 100, ...(tls ? { tls: tls.pem } : {}) },
       advertise: () => `127.0.0.1:${link.port}`,
-      times: { ...TIMES, ...times },
+      times: { ...TIMES, ...times, ...start.times },
       describe: () => ({ version: "test", symbols: instance.owned.size, config: 1 }),
       symbols: () => symbols,
       owner: {

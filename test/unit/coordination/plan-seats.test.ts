@@ -55,6 +55,7 @@ function plan(scene: Scene, more: Partial<SeatSituation> = {}): ReturnType<typeo
     limits: LIMITS,
     graceMs: 1000,
     beliefOf: ({ id }) => scene.beliefs?.[id] ?? UNHEARD,
+    lastOnRing: undefined,
     orphanedSince: () => NOW,
     isProtected: () => false,
     ...more,
@@ -158,6 +159,36 @@ describe("planSeats", () => {
     expect(plan({ members: [member("me")], seats: [leaving] }, { role: "standby" })).toEqual([
       { kind: "remove", seat: leaving, how: "expired" },
     ]);
+  });
+
+  describe("where the last instance leaves the ring in order", () => {
+    const a = { id: "a", incarnation: "1-a" };
+    const last = { role: "standby", lastOnRing: a } as const;
+    const me = member("me", { role: "standby" });
+    const leaving = [seat(1, "a", { state: "leaving" })];
+    const draining = member("a", { draining: true });
+
+    it("lets a standby add the seat that is missing, while the other gives its symbols away and after", () => {
+      expect(plan({ members: [me, draining], seats: leaving }, last)).toEqual([
+        { kind: "create", seat: 2, from: "a" },
+      ]);
+      expect(plan({ members: [me, draining] }, last)).toEqual([{ kind: "create", seat: 1, from: "a" }]);
+      expect(plan({ members: [me] }, last)).toEqual([{ kind: "create", seat: 1, from: "a" }]);
+    });
+
+    it("lets a standby stand by where another is on the ring, or is about to join it", () => {
+      const b = member("b");
+      expect(plan({ members: [me, draining, b], seats: [...leaving, seat(2, "b")] }, last)).toEqual([]);
+      expect(plan({ members: [me, draining, b], seats: leaving }, last)).toEqual([]);
+      expect(plan({ members: [me, draining, b], seats: leaving, beliefs: { b: crashed } }, last)).toEqual([
+        { kind: "create", seat: 2, from: "a" },
+      ]);
+    });
+
+    it("lets a standby stand by before there ever was a ring, and while it drains itself", () => {
+      expect(plan({ members: [me] }, { role: "standby" })).toEqual([]);
+      expect(plan({ members: [me, draining], seats: leaving }, { ...last, draining: true })).toEqual([]);
+    });
   });
 
   it("challenges a silent holder: a standby after the silence, others only after the grace time too", () => {
