@@ -54,7 +54,7 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
   },
   quantmesh_trade_count_total: {
     type: "counter",
-    help: "Completed cycles of a buy and a sell.",
+    help: "Completed cycles whose buy was a grid order; sells of what was bought at the start are none.",
     labels: MARKET,
   },
   quantmesh_pnl_total: {
@@ -64,7 +64,7 @@ export const METRICS: Readonly<Record<string, MetricSpec>> = {
   },
   quantmesh_pnl_realized: {
     type: "gauge",
-    help: "Profit of completed cycles after fees, in quote; falls with a loss.",
+    help: "Profit of completed cycles and of sells of what was bought at the start, after fees, in quote; falls with a loss.",
     labels: MARKET,
   },
   quantmesh_position_size: { type: "gauge", help: "What the bot owns, in base.", labels: MARKET },

@@ -51,16 +51,17 @@ function reportRecord(context: BotContext, record: StoreRecord): void {
     }
     case "trade": {
       const { slot, origin, quantity, profit } = record.trade;
-      metrics.count("quantmesh_trade_count_total", { exchange, symbol });
+      // Lots bought at the start have no buy below them: their sale is no cycle, in the totals as in the log.
+      const isCycle = origin === "grid";
+      if (isCycle) metrics.count("quantmesh_trade_count_total", { exchange, symbol });
       log.info(
         {
           symbol,
           slot,
-          origin,
           quantity: formatQuantity(instrument, quantity),
           profit: `${formatMoney(profit)} ${instrument.quote}`,
         },
-        "trade.completed",
+        isCycle ? "trade.completed" : "inventory.sold",
       );
       return;
     }

@@ -1,6 +1,6 @@
 /** Opens the durable storage at an address. */
 import type { ConnectionPool, PoolLimits } from "./connection-pool.ts";
-import { Database, unavailable } from "./database.ts";
+import { Database } from "./database.ts";
 import type { DialectTraits } from "./dialect.ts";
 import type { DatabaseAddress, ServerAddress } from "./dsn.ts";
 import { describeAddress } from "./dsn.ts";
@@ -9,6 +9,7 @@ import { SCHEMA_VERSION, migrateTo, requireSchema } from "./migrations/migrate.t
 import { flavorOf, mysqlDialect, mysqlPool, mysqlTraits } from "./mysql.ts";
 import { openingFailure } from "./opening-failure.ts";
 import { POSTGRES, postgresDialect, postgresPool } from "./postgres.ts";
+import { cannotOpen, prepareFile } from "./sqlite-file.ts";
 import { SQLITE, openSqlite } from "./sqlite.ts";
 import type { Storage } from "./storage.ts";
 
@@ -29,6 +30,7 @@ export async function createStorage(
   address: DatabaseAddress,
   options: StorageOptions = {},
 ): Promise<Storage> {
+  if (address.type === "sqlite") requireWritable(address.file);
   const database = await openDatabase(address, options);
   try {
     await migrateTo(database, SCHEMA_VERSION);
@@ -64,7 +66,7 @@ export async function openDatabase(
     try {
       return new Database({ ...openSqlite(address.file), traits: SQLITE, name, incarnation: () => 1 });
     } catch (error) {
-      throw unavailable(name, error);
+      throw cannotOpen(name, error);
     }
   }
   const options = { limits: pool, limitMs };
@@ -83,6 +85,14 @@ export async function openDatabase(
   } catch (error) {
     connections.end();
     throw error;
+  }
+}
+
+function requireWritable(file: string): void {
+  try {
+    prepareFile(file);
+  } catch (error) {
+    throw cannotOpen(file, error);
   }
 }
 

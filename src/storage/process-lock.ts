@@ -1,9 +1,9 @@
 /** Keeps a second process away from a database file for as long as this one lives. */
-import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { QuantmeshError } from "../domain/errors.ts";
-import { unavailable } from "./database.ts";
+import { cannotOpen, prepareFile } from "./sqlite-file.ts";
 
 /** Keeps held locks from the garbage collector, which would close their files. */
 const HELD = new Set<Database.Database>();
@@ -21,6 +21,7 @@ export function holdProcessLock(databaseFile: string): ProcessLock {
   if (databaseFile === ":memory:") return { release: () => undefined };
   let file: Database.Database | undefined;
   try {
+    prepareFile(databaseFile);
     file = new Database(`${realPath(databaseFile)}.lock`, { timeout: 0 });
     // SQLite's own file locks are what is wanted; nothing is ever written into this database.
     file.exec("begin exclusive");
@@ -33,7 +34,7 @@ export function holdProcessLock(databaseFile: string): ProcessLock {
         { cause: error },
       );
     }
-    throw unavailable(databaseFile, error);
+    throw cannotOpen(databaseFile, error);
   }
   const held = file;
   HELD.add(held);
@@ -48,6 +49,5 @@ export function holdProcessLock(databaseFile: string): ProcessLock {
 /** Two paths to one database, as by a link, must lead to one lock. */
 function realPath(file: string): string {
   if (existsSync(file)) return realpathSync(file);
-  mkdirSync(dirname(file), { recursive: true });
   return join(realpathSync(dirname(file)), basename(file));
 }

@@ -1,13 +1,11 @@
 /** The local spool: fills on this machine's disk while the database is away. */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { money, priceTicks, quantityLots } from "../domain/amounts.ts";
 import type { MarketKey } from "../domain/claim.ts";
 import type { Execution } from "../domain/fill.ts";
 import type { BotCode, ClientOrderId, Side } from "../domain/ids.ts";
 import { instant } from "../domain/ids.ts";
-import { unavailable } from "./database.ts";
+import { cannotOpen, prepareFile } from "./sqlite-file.ts";
 import { wholeMs } from "./column-text.ts";
 import type { FillSpool, SpooledFill, SpoolOutcome } from "./storage.ts";
 
@@ -27,7 +25,7 @@ const BUSY_TIMEOUT_MS = 200;
 export function openSpool({ file, capacity, now }: SpoolOptions): FillSpool {
   let database: Database.Database | undefined;
   try {
-    if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+    prepareFile(file);
     database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
@@ -35,7 +33,7 @@ export function openSpool({ file, capacity, now }: SpoolOptions): FillSpool {
     return new SqliteSpool(database, capacity, now);
   } catch (error) {
     database?.close();
-    throw unavailable(file, error);
+    throw cannotOpen(file, error);
   }
 }
 

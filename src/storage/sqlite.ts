@@ -1,10 +1,9 @@
 /** Opens an SQLite file for Kysely: durable at every commit, and one writer at a time from a transaction's start. */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import type { DatabaseConnection, Dialect, Driver, SqliteDatabase, TransactionSettings } from "kysely";
 import { CompiledQuery, SqliteDialect, SqliteDriver } from "kysely";
 import type { DialectTraits } from "./dialect.ts";
+import { prepareFileToRead } from "./sqlite-file.ts";
 
 /** What better-sqlite3 and Kysely say, without a code, of a database that was closed. */
 const CLOSED_MESSAGES = ["The database connection is not open", "driver has already been destroyed"];
@@ -42,7 +41,7 @@ const CACHED_STATEMENTS = 200;
 
 /** The dialect over `file`, or over memory for `:memory:`; missing parent folders are created. */
 export function openSqlite(file: string): { readonly dialect: Dialect; readonly end: () => void } {
-  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+  prepareFileToRead(file);
   const connection = new BetterSqlite(file, { timeout: OPENING_TIMEOUT_MS });
   try {
     connection.pragma("journal_mode = WAL");

@@ -109,6 +109,18 @@ const CONFIGS: readonly ConfigCase[] = [
     says: /^quantmesh: candles\.csv line 3: high "oops" is not a plain decimal number$/,
   },
   {
+    name: "a database where no folder can be made",
+    replaced: { "dsn: ./data/quantmesh.db": "dsn: /proc/quantmesh/quantmesh.db" },
+    code: FAILED,
+    says: /^quantmesh: storage \/proc\/quantmesh\/quantmesh\.db: ENOENT.*; choose a file in a folder that this user may write to, or give the user that right$/,
+  },
+  {
+    name: "a database that is a folder",
+    replaced: { "dsn: ./data/quantmesh.db": "dsn: ." },
+    code: FAILED,
+    says: /^quantmesh: storage \.: it is a folder, not a file; choose a file in a folder that this user may write to/,
+  },
+  {
     name: "a candle file that is not there",
     replaced: REPLAY,
     code: FAILED,
@@ -146,6 +158,12 @@ const USAGES: readonly UsageCase[] = [
     args: "orders -c quantmesh.yaml",
     code: WRONG,
     says: /^quantmesh: there is no database at \.\/data\/quantmesh\.db yet: start an instance/,
+  },
+  {
+    name: "an upgrade of a folder",
+    args: "db upgrade --dsn .",
+    code: WRONG,
+    says: /^quantmesh: \. is no file: name the file of a database$/,
   },
   {
     name: "a back-test without --grids",

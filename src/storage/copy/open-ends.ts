@@ -1,5 +1,5 @@
 /** Opens the two ends of a copy, whatever databases they are. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import mysql from "mysql2";
 import pg from "pg";
 import { QuantmeshError } from "../../domain/errors.ts";
@@ -71,6 +71,8 @@ export function refuseMemory(address: DatabaseAddress): void {
 /** Throws CONFIG_INVALID. */
 export function requireFile(file: string): void {
   if (!existsSync(file)) throw new QuantmeshError("CONFIG_INVALID", `there is no database at ${file}`);
+  if (!statSync(file).isFile())
+    throw new QuantmeshError("CONFIG_INVALID", `${file} is no file: name the file of a database`);
 }
 
 /** The storage's own connection says best what is wrong with an address. */

@@ -1,7 +1,6 @@
 /** Puts an undamaged backup in the place of a database. */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, open, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { copyFile, open, rm } from "node:fs/promises";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError, hasCode } from "../../domain/errors.ts";
 import type { DatabaseAddress, SqliteAddress } from "../dsn.ts";
@@ -46,7 +45,6 @@ export async function restoreBackup({ file, to, force, progress }: RestoreReques
 }
 
 async function restoreFile(backup: string, bytes: number, to: SqliteAddress, force: boolean): Promise<void> {
-  await mkdir(dirname(to.file), { recursive: true });
   const lock = holdProcessLock(to.file);
   try {
     if (!force) await refuseContent(to);

@@ -1,5 +1,5 @@
 /** Opening an SQLite storage: where it may be, what it refuses, and what it promises about the disk. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import BetterSqlite from "better-sqlite3";
@@ -87,13 +87,19 @@ describe("createStorage", () => {
         return join(inside, "file", "quantmesh.sqlite");
       },
     ],
+    ["lies where no folder can be made", () => "/proc/quantmesh/data/quantmesh.sqlite"],
+    ["lies where no file can be made", () => "/proc/quantmesh.sqlite"],
   ])("says which file it cannot open where that %s", async (_, prepare) => {
     const file = prepare(folder);
 
     const error: unknown = await createStorage({ type: "sqlite", file }).catch((thrown: unknown) => thrown);
 
     expect(error).toMatchObject({ code: "STORAGE_UNAVAILABLE", cause: expect.any(Error) });
-    expect((error as QuantmeshError).message).toContain(file);
+    expect((error as QuantmeshError).message).toContain(`storage ${file}: `);
+    expect((error as QuantmeshError).message).toContain(
+      "choose a file in a folder that this user may write to",
+    );
+    expect(readdirSync(folder).filter((name) => name !== "notes.txt" && name !== "file")).toEqual([]);
   });
 
   it("refuses a database that a newer version wrote, and leaves it as it is", async () => {

@@ -84,6 +84,17 @@ describe("holdProcessLock", () => {
       expect.objectContaining({ code: "STORAGE_UNAVAILABLE" }),
     );
   });
+
+  it.each([
+    ["is a folder", () => folder],
+    ["lies where no folder can be made", () => "/proc/quantmesh/quantmesh.sqlite"],
+  ])("makes no lock file for a path that %s, and says what to do", (_, pathOf) => {
+    const path = pathOf();
+
+    expect(() => holdProcessLock(path)).toThrow(`storage ${path}: `);
+    expect(() => holdProcessLock(path)).toThrow("choose a file in a folder that this user may write to");
+    expect(existsSync(`${path}.lock`)).toBe(false);
+  });
 });
 
 /** A process that takes the lock, says what came of it, and if it holds it lives on. */

@@ -1,0 +1,56 @@
+/** Whether SQLite can have a file at a path, and what to do where it cannot. */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import BetterSqlite from "better-sqlite3";
+import { QuantmeshError } from "../domain/errors.ts";
+import { unavailable } from "./database.ts";
+
+/** Makes the folders above a missing file; of one that is there it asks that it can be read and written. Throws what Node says. */
+export function prepareFile(file: string): void {
+  if (file === ":memory:") return;
+  if (!existsSync(file)) return makeFolder(dirname(resolve(file)));
+  refuseOther(file);
+  accessSync(file, constants.R_OK | constants.W_OK);
+}
+
+/** For whoever only looks, perhaps with no right to write: makes the folders of a missing file, and refuses what is none. */
+export function prepareFileToRead(file: string): void {
+  if (file !== ":memory:" && existsSync(file)) refuseOther(file);
+  else prepareFile(file);
+}
+
+/** STORAGE_UNAVAILABLE for a file that could not be opened, with the remedy where it is about the path. */
+export function cannotOpen(file: string, cause: unknown): QuantmeshError {
+  const failure = unavailable(file, cause);
+  if (!isAboutPath(cause)) return failure;
+  return new QuantmeshError(
+    "STORAGE_UNAVAILABLE",
+    `${failure.message}; choose a file in a folder that this user may write to, or give the user that right`,
+    { cause },
+  );
+}
+
+/** Node's own way of making all of them at once never ends below /proc, where no folder can be made. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return accessSync(folder, constants.W_OK | constants.X_OK);
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may make it at the same time.
+    if (!existsSync(folder)) throw error;
+  }
+}
+
+class NoFile extends Error {}
+
+function refuseOther(file: string): void {
+  const found = statSync(file);
+  if (found.isFile()) return;
+  throw new NoFile(found.isDirectory() ? "it is a folder, not a file" : "it is no plain file");
+}
+
+function isAboutPath(error: unknown): boolean {
+  if (error instanceof BetterSqlite.SqliteError) return /^SQLITE_(CANTOPEN|READONLY|NOTADB)/.test(error.code);
+  return error instanceof NoFile || (error instanceof Error && "syscall" in error);
+}
