@@ -3,6 +3,7 @@ import type { PriceTicks } from "../domain/amounts.ts";
 import type { Instant } from "../domain/ids.ts";
 import type { Draft } from "./draft.ts";
 import { NO_BACK_OFF } from "./state.ts";
+import { workingOrders } from "./working-orders.ts";
 
 /** `waiting` for a price at or above (below) the trigger; kept as the reason of the mode. */
 export const TRIGGER_ABOVE = "trigger_above";
@@ -13,6 +14,7 @@ export function movePrice(draft: Draft, price: PriceTicks, at: Instant): void {
   if (price !== draft.price && somebodyWaits(draft)) draft.touchAll();
   draft.price = price;
   draft.priceAt = at;
+  if (!draft.ready) awaitTrigger(draft);
   pullTriggers(draft);
 }
 
@@ -36,6 +38,18 @@ export function beginClosing(draft: Draft, reason: string): void {
   if (draft.mode === "closing" || draft.mode === "closed" || draft.mode === "killed") return;
   draft.setMode("closing", reason);
   draft.closing = { kind: "wanted", backOff: NO_BACK_OFF };
+}
+
+/**
+ * A bot that has never traded waits for its trigger, and no stop is pulled meanwhile; from which side is decided by the
+ * first price, once, be it of a list or of the stream.
+ */
+function awaitTrigger(draft: Draft): void {
+  const { price } = draft;
+  const { triggerPrice } = draft.rules;
+  if (triggerPrice === undefined || draft.mode !== "running" || draft.modeReason !== "") return;
+  if (price === triggerPrice || draft.totals.fills > 0 || workingOrders(draft).length > 0) return;
+  draft.setMode("waiting", price < triggerPrice ? TRIGGER_ABOVE : TRIGGER_BELOW);
 }
 
 function pullTriggers(draft: Draft): void {

@@ -240,6 +240,14 @@ describe("a trigger", () => {
     expect(events(bench.tick(1002).records)).toEqual([]);
     expect(bench.state.mode).toBe("running");
   });
+
+  it("as trigger_price is waited for also where the stream tells a price beyond the stop-loss before the lists are read", () => {
+    const rules = windowRules({ triggerPrice: "1000", stopLoss: "900" });
+    const bench = new Bench(windowBot(880, {}, rules), emptyLedger(), rules);
+    expect(events(bench.tick(880).records)).toEqual(["bot_waiting trigger_above"]);
+    expect(bench.snapshot(881).state.mode).toBe("waiting");
+    expect(events(bench.tick(1000).records)).toEqual(["bot_running triggered"]);
+  });
 });
 
 describe("an account that cannot pay", () => {
