@@ -248,6 +248,14 @@ describe("a trigger", () => {
     expect(bench.snapshot(881).state.mode).toBe("waiting");
     expect(events(bench.tick(1000).records)).toEqual(["bot_running triggered"]);
   });
+
+  it("as trigger_price is waited for also after an exit that sells everything", () => {
+    const bench = newWindow(1002, { triggerPrice: "980" });
+    expect(bench.control("close")).toMatchObject({ state: { mode: "waiting" }, records: [], commands: [] });
+    // Pulled before the process ends: the next start places what it leads to.
+    expect(events(bench.tick(980).records)).toEqual(["bot_running triggered"]);
+    expect(bench.last.commands).toEqual([]);
+  });
 });
 
 describe("an account that cannot pay", () => {
