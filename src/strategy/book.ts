@@ -53,7 +53,7 @@ export function bookClose(
   at: Instant,
 ): void {
   let { executed, quote, fee } = sold;
-  let part = firstPart;
+  const before = countedTrades(draft);
   draft.slots.forEach((slot, index) => {
     const lots = quantityLots(Math.min(executed, heldLots(slot.inventory)));
     if (lots === 0) return;
@@ -63,13 +63,16 @@ export function bookClose(
       quote: shareOf(quote, lots, executed),
       fee: shareOf(fee, lots, executed),
     };
-    bookSell(draft, index, order, share, part, at);
-    part += slot.inventory.length;
+    bookSell(draft, index, order, share, firstPart + countedTrades(draft) - before, at);
     executed = subtractLots(executed, lots);
     quote = subtractMoney(quote, share.quote);
     fee = subtractMoney(fee, share.fee);
   });
   if (executed > 0) halt(draft, order, `sold ${executed} lots more than the bot holds`);
+}
+
+function countedTrades({ totals }: Draft): number {
+  return totals.trades + totals.inventorySells;
 }
 
 /** Hands what the initial purchase bought to the slots that wait for it, from the lowest up, lot by lot. */
