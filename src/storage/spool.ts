@@ -30,7 +30,7 @@ export function openSpool({ file, capacity, now }: SpoolOptions): FillSpool {
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.exec(TABLE);
-    return new SqliteSpool(database, capacity, now);
+    return new SqliteSpool(database, file, capacity, now);
   } catch (error) {
     database?.close();
     throw cannotOpen(file, error);
@@ -74,6 +74,7 @@ class SqliteSpool implements FillSpool {
   readonly capacity: number;
   #depth: number;
   readonly #database: Database.Database;
+  readonly #file: string;
   readonly #now: () => number;
   readonly #insert: Database.Statement<[Row]>;
   readonly #find: Database.Statement<[Key]>;
@@ -81,9 +82,10 @@ class SqliteSpool implements FillSpool {
   readonly #list: Database.Statement<[number], Row>;
   readonly #first: Database.Statement<[], Pick<Row, "kept_at">>;
 
-  constructor(database: Database.Database, capacity: number, now: () => number) {
+  constructor(database: Database.Database, file: string, capacity: number, now: () => number) {
     this.capacity = capacity;
     this.#database = database;
+    this.#file = file;
     this.#now = now;
     this.#insert = database.prepare(INSERT);
     this.#find = database.prepare(`select 1 from fills where ${OF_KEY}`);
@@ -120,22 +122,31 @@ class SqliteSpool implements FillSpool {
   }
 
   has(market: MarketKey, execution: Execution): boolean {
-    return this.#depth > 0 && this.#find.get(keyOf(market, execution)) !== undefined;
+    return this.#depth > 0 && this.#ask(() => this.#find.get(keyOf(market, execution))) !== undefined;
   }
 
   oldest(limit: number): readonly SpooledFill[] {
-    return this.#depth === 0 ? [] : this.#list.all(limit).map(fillOf);
+    return this.#depth === 0 ? [] : this.#ask(() => this.#list.all(limit)).map(fillOf);
   }
 
   remove(fills: readonly SpooledFill[]): void {
     const removeAll = this.#database.transaction(() =>
       fills.reduce((sum, { market, fill }) => sum + this.#delete.run(keyOf(market, fill)).changes, 0),
     );
-    this.#depth -= removeAll();
+    this.#depth -= this.#ask(removeAll);
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  /** A disk that is full, or a file that somebody keeps, passes: nobody gives up for good because of it. */
+  #ask<Answer>(work: () => Answer): Answer {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof Database.SqliteError ? unavailable(this.#file, error) : error;
+    }
   }
 }
 

@@ -187,6 +187,7 @@ export interface FillSpool {
   has(market: MarketKey, execution: Execution): boolean;
   /** In the order of keeping. */
   oldest(limit: number): readonly SpooledFill[];
+  /** Throws STORAGE_UNAVAILABLE, as the reads do, where the disk does not do it now: then all of them stay. */
   remove(fills: readonly SpooledFill[]): void;
   close(): void;
 }

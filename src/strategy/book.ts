@@ -1,7 +1,6 @@
 /** Books what orders executed: parcels for buys, trades for sells, and what each slot wants next. */
 import type { Money, QuantityLots } from "../domain/amounts.ts";
 import { money, quantityLots, shareOf, subtractLots, subtractMoney } from "../domain/amounts.ts";
-import type { Parcel } from "../domain/grid.ts";
 import type { Instant } from "../domain/ids.ts";
 import { isOrderable } from "../domain/instrument.ts";
 import type { OrderRef, Progress } from "../domain/order.ts";
@@ -54,7 +53,7 @@ export function bookClose(
   at: Instant,
 ): void {
   let { executed, quote, fee } = sold;
-  let part = firstPart;
+  const before = countedTrades(draft);
   draft.slots.forEach((slot, index) => {
     const lots = quantityLots(Math.min(executed, heldLots(slot.inventory)));
     if (lots === 0) return;
@@ -64,8 +63,7 @@ export function bookClose(
       quote: shareOf(quote, lots, executed),
       fee: shareOf(fee, lots, executed),
     };
-    bookSell(draft, index, order, share, part, at);
-    part += slot.inventory.length;
+    bookSell(draft, index, order, share, firstPart + countedTrades(draft) - before, at);
     executed = subtractLots(executed, lots);
     quote = subtractMoney(quote, share.quote);
     fee = subtractMoney(fee, share.fee);
@@ -73,33 +71,50 @@ export function bookClose(
   if (executed > 0) halt(draft, order, `sold ${executed} lots more than the bot holds`);
 }
 
+function countedTrades({ totals }: Draft): number {
+  return totals.trades + totals.inventorySells;
+}
+
 /** Hands what the initial purchase bought to the slots that wait for it, from the lowest up, lot by lot. */
 export function stock(draft: Draft, bought: Progress): void {
-  let { quantity: lots, dust } = netLots(draft, bought.executed, bought.baseFee, 0n as Money);
+  let lots = keepDust(draft, bought);
   let { quote, fee } = bought;
   draft.slots.forEach((slot, index) => {
-    if (lots === 0 || !startsHolding(draft.bot, slot.terms)) return;
-    const need = slot.terms.quantity - heldLots(slot.inventory);
-    if (need <= 0) return;
+    const need = missingLots(draft, slot);
+    if (lots === 0 || need <= 0) return;
     const quantity = quantityLots(Math.min(need, lots));
     const part = { quote: shareOf(quote, quantity, lots), fee: shareOf(fee, quantity, lots) };
     const inventory = addParcel(slot.inventory, { origin: "initial", quantity, ...part });
-    hold(draft, index, { ...slot, inventory, dust: money(slot.dust + dust) }, slot.phase);
-    dust = money(0n);
+    hold(draft, index, { ...slot, inventory }, slot.phase);
     lots = subtractLots(lots, quantity);
     quote = subtractMoney(quote, part.quote);
     fee = subtractMoney(fee, part.fee);
   });
-  if (lots > 0 || quote > 0n) stockSurplus(draft, { origin: "initial", quantity: lots, quote, fee }, dust);
+  if (lots === 0 && quote === 0n) return;
+  const slot = slotOf(draft, surplusIndex(draft));
+  const inventory = addParcel(slot.inventory, { origin: "initial", quantity: lots, quote, fee });
+  hold(draft, surplusIndex(draft), { ...slot, inventory }, slot.phase);
+}
+
+/** What is below a lot stays with the first slot that waits, and completes a lot with that of the next fill; the lots. */
+function keepDust(draft: Draft, { executed, baseFee }: Progress): QuantityLots {
+  const first = draft.slots.findIndex((slot) => missingLots(draft, slot) > 0);
+  const index = first < 0 ? surplusIndex(draft) : first;
+  const slot = slotOf(draft, index);
+  const { quantity, dust } = netLots(draft, executed, baseFee, slot.dust);
+  if (dust !== slot.dust) hold(draft, index, { ...slot, dust }, slot.phase);
+  return quantity;
+}
+
+/** What the initial purchase still has to bring to the slot. */
+function missingLots({ bot }: Draft, { terms, inventory }: SlotState): number {
+  return startsHolding(bot, terms) ? terms.quantity - heldLots(inventory) : 0;
 }
 
 /** More than was asked for, or less than a lot: the uppermost slot that starts holding has it with its next sell. */
-function stockSurplus(draft: Draft, surplus: Parcel, dust: Money): void {
-  const index = draft.slots.findLastIndex(({ terms }) => startsHolding(draft.bot, terms));
-  const slot = slotOf(draft, index < 0 ? draft.slots.length - 1 : index);
-  const inventory = addParcel(slot.inventory, surplus);
-  const next = { ...slot, inventory, dust: money(slot.dust + dust) };
-  hold(draft, draft.indexOf(slot.terms.slot), next, slot.phase);
+function surplusIndex({ bot, slots }: Draft): number {
+  const index = slots.findLastIndex(({ terms }) => startsHolding(bot, terms));
+  return index < 0 ? slots.length - 1 : index;
 }
 
 /** All that the initial purchase can bring is there: its slots sell from here on. */

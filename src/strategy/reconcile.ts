@@ -1,5 +1,5 @@
 /** Brings the ledger and the exchange's lists together: adopt, cancel, count, close or look up. */
-import type { Money, PriceTicks } from "../domain/amounts.ts";
+import type { Money } from "../domain/amounts.ts";
 import { formatMoney, money } from "../domain/amounts.ts";
 import type { ExchangeOrder } from "../domain/exchange-order.ts";
 import type { Instant } from "../domain/ids.ts";
@@ -21,7 +21,7 @@ import {
   workingOrder,
 } from "./order-place.ts";
 import { refOf } from "./order-ref.ts";
-import { TRIGGER_ABOVE, TRIGGER_BELOW, movePrice } from "./move-price.ts";
+import { movePrice } from "./move-price.ts";
 import type { GridState, SideHistory } from "./state.ts";
 import { heldLots } from "./state.ts";
 import { openForgottenSlot } from "./window.ts";
@@ -48,7 +48,6 @@ const ORPHAN_PAUSE_MS = 5_000;
  * | – | orders of other bots and people | left alone |
  */
 export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
-  if (!draft.ready) awaitTrigger(draft, snapshot.price);
   // Before the fills: some may be older than this price, and old prices pull no triggers.
   movePrice(draft, snapshot.price, snapshot.at);
   const shown = new Map<string, ExchangeOrder>();
@@ -80,14 +79,6 @@ export function reconcile(draft: Draft, snapshot: SnapshotEvent): void {
   draft.ready = true;
   draft.touchAll();
   if (draft.mode === "closing") finishClosing(draft);
-}
-
-/** A bot that has never traded waits for its trigger; from which side is decided by the first price, once. */
-function awaitTrigger(draft: Draft, price: PriceTicks): void {
-  const { triggerPrice } = draft.rules;
-  if (triggerPrice === undefined || draft.mode !== "running" || draft.modeReason !== "") return;
-  if (price === triggerPrice || draft.totals.fills > 0 || workingOrders(draft).length > 0) return;
-  draft.setMode("waiting", price < triggerPrice ? TRIGGER_ABOVE : TRIGGER_BELOW);
 }
 
 /** The exchange owns less than the books say, seen several times in a row: somebody else sells what is ours. */

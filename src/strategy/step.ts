@@ -80,8 +80,14 @@ function applyControl(draft: Draft, action: ControlAction, reason: string): void
       draft.stopping = "cancel";
       break;
     case "close":
-      beginClosing(draft, reason);
-      finishClosing(draft);
+      // Who waits for its trigger has nothing to sell: the next start waits on.
+      if (draft.mode === "waiting") {
+        draft.stopping = "cancel";
+        break;
+      }
+      // A halt stays the reason: a close for another one may be taken back by the next start.
+      beginClosing(draft, draft.mode === "halted" ? draft.modeReason : reason);
+      if (draft.mode === "closing") finishClosing(draft);
       break;
     case "halt":
       if (draft.mode === "running" || draft.mode === "paused") draft.setMode("halted", reason);

@@ -89,6 +89,22 @@ it("is full where the disk takes no more, and loses nothing that it has", () => 
   expect(spool.oldest(10)).toEqual([fillOf("1", "buy"), fillOf("2", "buy")]);
 });
 
+it("says that it is away, and keeps what it has, where the disk does not take a removal now", () => {
+  const spool = open();
+  spool.add([fillOf("1", "buy")]);
+  const writer = new Database(file());
+  writer.exec("begin immediate");
+  expect(() => spool.remove([fillOf("1", "buy")])).toThrow(
+    expect.objectContaining({ code: "STORAGE_UNAVAILABLE" }),
+  );
+  writer.exec("rollback");
+  writer.close();
+
+  expect(spool.depth).toBe(1);
+  spool.remove([fillOf("1", "buy")]);
+  expect(spool.oldest(10)).toEqual([]);
+});
+
 it("names the file that it cannot open", () => {
   expect(() => openSpool({ file: folder, capacity: 1, now: () => 0 })).toThrow(folder);
 });

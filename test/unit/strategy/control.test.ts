@@ -1,6 +1,15 @@
 /** What a person may ask of a bot: pause, resume, drain, stop, halt, kill. */
 import { describe, expect, it } from "vitest";
-import { Bench, cancellations, makeBot, placedBy, placements, refOf, runningBench } from "./strategy-kit.ts";
+import {
+  Bench,
+  at,
+  cancellations,
+  makeBot,
+  placedBy,
+  placements,
+  refOf,
+  runningBench,
+} from "./strategy-kit.ts";
 
 describe("pause", () => {
   it("buys nothing more, sells what is held, and leaves what rests", () => {
@@ -52,6 +61,24 @@ describe("halt", () => {
     expect(bench.timer(600_000).commands).toEqual([]);
     expect(bench.control("pause").state.mode).toBe("halted");
     expect(placements(bench.control("resume"))).toEqual(["sell 2 #1 100@130"]);
+  });
+});
+
+describe("close", () => {
+  it("of a halted bot sells and keeps what it was halted for, so that no start takes it back", () => {
+    const bench = runningBench(125);
+    bench.feed({ kind: "control", at: at(2_000), action: "halt", reason: "a contradiction" });
+    const closed = bench.feed({ kind: "control", at: at(2_001), action: "close", reason: "closed_on_exit" });
+    expect(cancellations(closed)).toHaveLength(4);
+    expect(closed.state).toMatchObject({ mode: "closing", modeReason: "a contradiction" });
+  });
+
+  it("of a killed bot changes nothing: what it keeps, it keeps", () => {
+    const bench = runningBench(105, { initial: "none" });
+    const { terms } = bench.order(0);
+    bench.control("kill");
+    bench.closed(terms, 0);
+    expect(bench.control("close")).toMatchObject({ state: { mode: "killed" }, records: [], commands: [] });
   });
 });
 

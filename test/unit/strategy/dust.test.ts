@@ -1,6 +1,7 @@
 /** Buys of less than a whole lot, after a fee in base: their cost and their base stay in the books. */
 import { describe, expect, it } from "vitest";
 import { parseMoney } from "../../../src/domain/amounts.ts";
+import { allHeldLots } from "../../../src/strategy/state.ts";
 import { Bench, INITIAL, makeBot, runningBench } from "./strategy-kit.ts";
 
 const FEE_IN_BASE = { fee: parseMoney("0.0000002"), feeAsset: "BTC" };
@@ -41,5 +42,22 @@ describe("a part fill of one lot whose fee is taken from it", () => {
 
     expect(bench.identityError()).toBe(0n);
     expect(bench.state.slots.reduce((sum, { dust }) => sum + dust, 0n)).toBe(REST);
+  });
+});
+
+describe("many fills of the initial purchase whose fees are taken in base", () => {
+  it("leave less than a lot in any slot: what they leave completes lots, which are sold like all others", () => {
+    const bench = new Bench(makeBot(125));
+    bench.snapshot(125);
+    const { terms } = bench.order(INITIAL);
+    bench.accept(terms);
+    // A hundredth of a lot from each of twenty fills of five.
+    for (let each = 0; each < 20; each++) {
+      bench.fill(terms, 5, { fee: parseMoney("0.00001"), feeAsset: "BTC" });
+    }
+
+    expect(bench.state.slots.map(({ dust }) => dust)).toEqual([0n, 0n, 0n, parseMoney("0.0008")]);
+    expect(allHeldLots(bench.state)).toBe(99);
+    expect(bench.identityError()).toBe(0n);
   });
 });

@@ -1,5 +1,6 @@
 /** Faults that were found once: each stays fixed. */
 import { describe, expect, it } from "vitest";
+import type { Parcel } from "../../../src/domain/grid.ts";
 import type { WorkingOrder } from "../../../src/domain/order.ts";
 import { ORDER_TRANSITIONS } from "../../../src/domain/order.ts";
 import { createInstrument } from "../../../src/domain/instrument.ts";
@@ -262,6 +263,32 @@ describe("regressions", () => {
         takerFee: "0",
       }),
     ).toThrow();
+  });
+  it("a late trade of a closing sale has a number of its own, also where a slot sold next to a parcel of no whole lot", () => {
+    const bought = { origin: "initial", quantity: lots(100), quote: usdt("10"), fee: usdt("0") } as const;
+    const fraction = { origin: "grid", quantity: lots(0), quote: usdt("0.1"), fee: usdt("0") } as const;
+    const holding = (inventory: readonly Parcel[]) => ({
+      wants: "sell" as const,
+      inventory,
+      dust: usdt("0"),
+    });
+    const bench = new Bench(makeBot(105), {
+      ...emptyLedger(),
+      mode: "closing",
+      initialDone: true,
+      holdings: new Map([
+        [refOf(1, "buy", 1).slot, holding([bought, fraction])],
+        [refOf(2, "buy", 1).slot, holding([bought])],
+      ]),
+      totals: { ...NO_TOTALS, fills: 3, position: lots(200), cashFlow: usdt("-20.1") },
+    });
+    const [sale] = placedBy(bench.snapshot(105).commands);
+    if (!sale) return expect.fail("nothing is sold");
+    bench.fill(sale, 150);
+    bench.closed(sale, 150);
+    bench.fill(sale, 10);
+    const parts = bench.records.flatMap((record) => (record.kind === "trade" ? [record.trade.part] : []));
+    expect(parts).toEqual([0, 1, 2]);
   });
   it("a late fill is counted into its closed order too", () => {
     const bench = runningBench(105, { initial: "none" });

@@ -229,7 +229,7 @@ describe("a trigger", () => {
   it("as trigger_price is waited for without an order, pulled once, and says so both times", () => {
     const bench = newWindow(1002, { triggerPrice: "980" });
     expect(bench.last.commands).toEqual([]);
-    expect(events(bench.last.records)).toEqual(["bot_waiting trigger_below"]);
+    expect(events(bench.last.records)).toEqual(["bot_waiting trigger_below 980"]);
     expect(bench.tick(981).commands).toEqual([]);
 
     const pulled = bench.tick(980);
@@ -239,6 +239,48 @@ describe("a trigger", () => {
     acceptAll(bench, pulled);
     expect(events(bench.tick(1002).records)).toEqual([]);
     expect(bench.state.mode).toBe("running");
+  });
+
+  it("as trigger_price is waited for also where the stream tells a price beyond the stop-loss before the lists are read", () => {
+    const rules = windowRules({ triggerPrice: "1000", stopLoss: "900" });
+    const bench = new Bench(windowBot(880, {}, rules), emptyLedger(), rules);
+    expect(events(bench.tick(880).records)).toEqual(["bot_waiting trigger_above 1000"]);
+    expect(bench.snapshot(881).state.mode).toBe("waiting");
+    expect(events(bench.tick(1000).records)).toEqual(["bot_running triggered"]);
+  });
+
+  it.each([
+    {
+      change: "is the same, and was passed meanwhile",
+      triggerPrice: "980",
+      price: 970,
+      says: ["bot_running triggered"],
+    },
+    { change: "is the same", triggerPrice: "980", price: 1002, says: [] },
+    {
+      change: "is on the other side now",
+      triggerPrice: "1050",
+      price: 1002,
+      says: ["bot_running trigger_changed", "bot_waiting trigger_above 1050"],
+    },
+    { change: "is gone", triggerPrice: undefined, price: 1002, says: ["bot_running trigger_changed"] },
+  ])(
+    "as trigger_price that $change at the next start is gone by as it then is",
+    ({ triggerPrice, price, says }) => {
+      const ledger = { ...emptyLedger(), mode: "waiting", modeReason: "trigger_below 980" } as const;
+      const rules = windowRules({ triggerPrice });
+      const bench = new Bench(windowBot(1002, {}, windowRules({ triggerPrice: "980" })), ledger, rules);
+      expect(events(bench.snapshot(price).records)).toEqual(says);
+      expect(placed(bench.last).length > 0).toBe(bench.state.mode === "running");
+    },
+  );
+
+  it("as trigger_price is waited for also after an exit that sells everything", () => {
+    const bench = newWindow(1002, { triggerPrice: "980" });
+    expect(bench.control("close")).toMatchObject({ state: { mode: "waiting" }, records: [], commands: [] });
+    // Pulled before the process ends: the next start places what it leads to.
+    expect(events(bench.tick(980).records)).toEqual(["bot_running triggered"]);
+    expect(bench.last.commands).toEqual([]);
   });
 });
 
