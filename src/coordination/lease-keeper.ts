@@ -31,6 +31,8 @@ export class LeaseKeeper implements Permit {
   #lease: LeaseId | undefined;
   #validUntil = Number.NEGATIVE_INFINITY;
   #checkedAt: number;
+  /** When the last own pause was noticed. */
+  #pausedAt = Number.NEGATIVE_INFINITY;
   #registered = "";
   #isClosed = false;
   #cancelCheck: () => void = () => undefined;
@@ -103,6 +105,7 @@ export class LeaseKeeper implements Permit {
     if (now - this.#checkedAt >= stallMs) {
       this.#options.log.warn({ pausedMs: Math.round(now - this.#checkedAt) }, "instance.paused");
       this.#validUntil = Number.NEGATIVE_INFINITY;
+      this.#pausedAt = now;
       this.#cancelRenewal();
       void this.#renewNow();
     }
@@ -153,9 +156,12 @@ export class LeaseKeeper implements Permit {
     this.#permit(id, sent);
   }
 
-  /** Nothing where the registration under this lease was lost meanwhile. */
+  /**
+   * Nothing where the registration under this lease was lost meanwhile, or where what was asked since `sent` may have been
+   * answered before a pause of our own.
+   */
   #permit(lease: LeaseId, sent: number): void {
-    if (this.#isClosed || this.#lease !== lease) return;
+    if (this.#isClosed || this.#lease !== lease || sent < this.#pausedAt) return;
     this.#validUntil = sent + PERMIT_SHARE * this.#options.ttlMs;
   }
 

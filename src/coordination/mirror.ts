@@ -24,8 +24,11 @@ export class Mirror {
   /** Revisions at which keys were deleted: an older listing must not bring them back. */
   #deleted = new Map<string, number>();
   #revision = 0;
+  /** The highest revision that the store has told of in any way. */
+  #newest = 0;
   #verifiedAt = Number.NEGATIVE_INFINITY;
   #running: readonly Promise<void>[] = [];
+  #watching = new AbortController();
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -50,7 +53,10 @@ export class Mirror {
   async verify(): Promise<void> {
     const { store, prefix, clock } = this.#options;
     const asked = clock.monotonic();
-    this.#replace(await store.list(prefix));
+    const known = this.#newest;
+    const listing = await store.list(prefix);
+    if (listing.revision < known) this.#startOver(known, listing.revision);
+    this.#replace(listing);
     this.#verifiedAt = asked;
     this.#options.changed();
   }
@@ -81,13 +87,15 @@ export class Mirror {
     const { store, prefix, log } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      this.#watching = new AbortController();
+      const over = AbortSignal.any([signal, this.#watching.signal]);
       try {
-        await store.watch(prefix, this.#revision + 1, (events) => this.apply(events), signal);
+        await store.watch(prefix, this.#revision + 1, (events) => this.apply(events), over);
       } catch (error) {
         log.warn({ error }, "coordination.watch_interrupted");
-        await this.#pause(RETRY_MS);
-        // What happened meanwhile may be compacted: the listing is what counts.
-        await this.#tryVerify();
+        // What happened meanwhile may be compacted, or taken back: the listing is what counts.
+        do await this.#pause(RETRY_MS);
+        while (!signal.aborted && !(await this.#tryVerify()));
       }
     }
   }
@@ -101,13 +109,27 @@ export class Mirror {
     }
   }
 
-  async #tryVerify(): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+  async #tryVerify(): Promise<boolean> {
+    if (this.#stopping.signal.aborted) return false;
     try {
       await this.verify();
+      return true;
     } catch (error) {
       this.#options.log.warn({ error }, "coordination.list_failed");
+      return false;
     }
+  }
+
+  /**
+   * A listing is never older than its call: the store was restored from a backup, and its revisions begin again below what
+   * is known. Kept, that would hide what happens until they have passed it, and every write on its condition would lose.
+   */
+  #startOver(known: number, found: number): void {
+    this.#options.log.warn({ known, found }, "coordination.store_restored");
+    [this.#entries, this.#deleted] = [new Map(), new Map()];
+    [this.#revision, this.#newest] = [0, 0];
+    // It waits for revisions that are far away now.
+    this.#watching.abort();
   }
 
   #replace(listing: Listing): void {
@@ -122,10 +144,12 @@ export class Mirror {
     this.#entries = listed;
     this.#deleted = new Map([...this.#deleted].filter(([, revision]) => revision > listing.revision));
     this.#revision = Math.max(this.#revision, listing.revision);
+    this.#newest = Math.max(this.#newest, listing.revision);
   }
 
   #take(event: KeyEvent): void {
     const { key, revision } = event.kind === "put" ? event.entry : event;
+    this.#newest = Math.max(this.#newest, revision);
     const known = Math.max(this.#entries.get(key)?.revision ?? 0, this.#deleted.get(key) ?? 0);
     if (revision < known) return;
     if (event.kind === "put") {

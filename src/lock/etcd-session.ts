@@ -87,7 +87,9 @@ export class EtcdSession {
     const { succeeded, header } = await this.#nodes.call((client, options) =>
       client.kv.txn(voidEarlier(session.keys, session.createRevision), options),
     );
-    if (succeeded) raiseGuard(session, header.revision);
+    if (succeeded && BigInt(header.revision) > BigInt(session.guardRevision)) {
+      session.guardRevision = header.revision;
+    }
   }
 
   /** Why a transaction was void: reads the guard anew. Throws LOCK_UNAVAILABLE where somebody has ended the session. */
@@ -97,8 +99,10 @@ export class EtcdSession {
       client.kv.txn(readKeys([record, guard]), options),
     );
     const [found, mark] = responses.map(({ response_range: { kvs } }) => kvs[0]);
-    if (mark && found?.create_revision === session.createRevision) raiseGuard(session, mark.mod_revision);
-    else {
+    if (mark && found?.create_revision === session.createRevision) {
+      // Also a lower one, as after a restore of etcd; one that has been raised meanwhile is found by the next transaction.
+      session.guardRevision = mark.mod_revision;
+    } else {
       session.validUntil = Number.NEGATIVE_INFINITY;
       throw new LockUnavailable("lock service etcd: somebody ended the session of this instance", false);
     }
@@ -210,11 +214,6 @@ export class EtcdSession {
 }
 
 const LOOKS_PER_TTL = 8;
-
-/** The guard's revision was found to be this one. */
-function raiseGuard(session: Session, revision: string): void {
-  if (BigInt(revision) > BigInt(session.guardRevision)) session.guardRevision = revision;
-}
 
 function newId(): string {
   return randomBytes(12).toString("base64url");

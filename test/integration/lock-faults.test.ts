@@ -1,4 +1,5 @@
 /** Locks whose servers freeze, die, forget and answer late: never two holders, no ghost, no call without an end. */
+import { cpSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Etcd3 } from "etcd3";
 import { Redis } from "ioredis";
@@ -336,6 +337,33 @@ describeWithServers(["etcd"], "an etcd lock whose cluster fails", () => {
 
     for (const { status } of refused) expect(status).toBe("rejected");
     for (const key of [KEY, ...OTHER_KEYS]) await grantedWithin(maxTtlMs / 3, others, OTHERS, key);
+  });
+
+  it("grants again where etcd was restored to a state that an instance's session is older than", async () => {
+    const maxTtlMs = 4_000;
+    const { nodes, options } = await cluster(1, maxTtlMs);
+    const [server] = nodes as [PrivateServer];
+    const lock = await connect(options);
+    await lock.release(required(await lock.tryAcquire([KEY], OURS, 1_000)));
+    const [data, copy] = [`${server.folder}/data`, `${server.folder}/copy`];
+    await server.crash();
+    cpSync(data, copy, { recursive: true });
+    await server.restart();
+    const client = new Etcd3({ hosts: options.hosts });
+    for (let index = 0; index < 50; index += 1) await client.put("somebody else's").value(index);
+    client.close();
+
+    // What was not answered is made void, by a newer revision of the session's guard.
+    server.signal("SIGSTOP");
+    await expect(lock.tryAcquire([KEY], OURS, maxTtlMs)).rejects.toThrow("lock service etcd");
+    server.signal("SIGCONT");
+    await lock.release(await grantedWithin(15_000, lock, OURS));
+    await server.crash();
+    rmSync(data, { recursive: true });
+    cpSync(copy, data, { recursive: true });
+    await server.restart();
+
+    await grantedWithin(15_000, lock, OURS);
   });
 
   it("gives the levels of a holder that is cut off to others once its own time is over, and not before", async () => {

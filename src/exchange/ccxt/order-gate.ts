@@ -77,7 +77,9 @@ export class OrderGate {
     }
     const refusal = isAdmitted ? undefined : this.#refusalOf(instrument, terms);
     if (refusal !== undefined) return { reason: "other", message: `${refusal}; not sent` };
-    if (hasPlace || budget.tryTake(ORDER_COST, urgencyOf(terms))) return undefined;
+    // The exchange may want to be left alone since it was admitted.
+    const hasRoom = !budget.isBlocked && (hasPlace || budget.tryTake(ORDER_COST, urgencyOf(terms)));
+    if (hasRoom) return undefined;
     return { reason: "rate_limited", message: "no room in the exchange's limits; not sent" };
   }
 

@@ -1,4 +1,5 @@
 /** A fleet whose etcd fails: nobody acts past its permit, and all recover by themselves. */
+import { cpSync, rmSync } from "node:fs";
 import { Etcd3 } from "etcd3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Mirror } from "../../../src/coordination/mirror.ts";
@@ -70,6 +71,21 @@ describeWithServers(["etcd"], "a fleet whose etcd fails", () => {
     await until(() => a.coordinator.permit.isValid() && b.coordinator.permit.isValid(), 15_000);
     await lab.untilShared(["a", "b"], 15_000);
     expect(lab.owners()).toEqual(before);
+  });
+
+  it("goes on where etcd was restored to a state of before its instances", async () => {
+    await open(1);
+    const [node] = nodes as [PrivateServer];
+    const copy = await keepCopy(node);
+    const [a, b] = await Promise.all([lab.start("a"), lab.start("b")]);
+    await lab.untilShared(["a", "b"]);
+
+    await restore(node, copy);
+
+    const mayAct = (one: typeof a): boolean =>
+      one.events().includes("coordination.store_restored") && one.coordinator.permit.isValid();
+    await until(() => mayAct(a) && mayAct(b), 15_000);
+    await lab.untilShared(["a", "b"], 15_000);
   });
 
   it("registers anew where its lease has expired behind its back", async () => {
@@ -165,5 +181,42 @@ describeWithServers(["etcd"], "the copy of etcd's keys", () => {
         await until(() => valueOf(mirror, "/m/a") === "after", 15_000);
       });
     });
+
+    it("over a restore of an older state, whose revisions begin again below those that were seen", async () => {
+      await etcd.put("/m/a").value("old");
+      await etcd.put("/m/deleted later").value("there");
+      const copy = await keepCopy(node);
+      await mirrorOf(async (mirror) => {
+        for (let index = 0; index < 20; index += 1) await etcd.put("/m/a").value(String(index));
+        await etcd.put("/m/b").value("forgotten");
+        await etcd.delete().key("/m/deleted later");
+        await until(() => valueOf(mirror, "/m/b") === "forgotten" && mirror.entries.size === 2);
+
+        await restore(node, copy);
+
+        await until(() => valueOf(mirror, "/m/a") === "old", 15_000);
+        expect([valueOf(mirror, "/m/b"), valueOf(mirror, "/m/deleted later")]).toEqual([undefined, "there"]);
+        await etcd.put("/m/a").value("after");
+        await until(() => valueOf(mirror, "/m/a") === "after", 15_000);
+      });
+    });
   });
 });
+
+/** Keeps what the node has stored by now. */
+async function keepCopy(node: PrivateServer): Promise<string> {
+  const copy = `${node.folder}/copy`;
+  await node.crash();
+  cpSync(`${node.folder}/data`, copy, { recursive: true });
+  await node.restart();
+  return copy;
+}
+
+/** Brings back what was kept, as an operator does from a backup: revisions begin again where they were then. */
+async function restore(node: PrivateServer, copy: string): Promise<void> {
+  const data = `${node.folder}/data`;
+  await node.crash();
+  rmSync(data, { recursive: true });
+  cpSync(copy, data, { recursive: true });
+  await node.restart();
+}
