@@ -22,7 +22,10 @@ export type SkippedCases = Readonly<Record<string, string>>;
 
 type OnFinished = (end: () => Promise<void>) => void;
 
-const TTL_MS = 1_000;
+/** Of what is to be held for a whole case, on a busy machine as well. */
+const TTL_MS = 4_000;
+/** Of what is to expire within a case; half of it is what a busy machine may take for a few calls. */
+const BRIEF_MS = 2_000;
 const OLD = { fleet: "fleet-a", epoch: 4 };
 const OURS = { fleet: "fleet-a", epoch: 5 };
 const NEXT = { fleet: "fleet-a", epoch: 6 };
@@ -169,67 +172,67 @@ export function describeLock(
     });
 
     test("lets the same owner take its keys again, for a longer time", async ({ service, lock, other }) => {
-      const first = required(await lock.tryAcquire(["m:a"], OURS, TTL_MS));
-      await service.pass(TTL_MS / 2);
+      const first = required(await lock.tryAcquire(["m:a"], OURS, BRIEF_MS));
+      await service.pass(BRIEF_MS / 2);
 
-      const second = required(await lock.tryAcquire(["m:a"], OURS, TTL_MS));
+      const second = required(await lock.tryAcquire(["m:a"], OURS, BRIEF_MS));
 
       expect(second.validUntil).toBeGreaterThan(first.validUntil);
       await lock.release(first);
-      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeUndefined();
+      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, BRIEF_MS)).toBeUndefined();
     });
 
     test("frees a key when its time is over, and not before", async ({ service, lock, other }) => {
-      await lock.tryAcquire(["m:a"], OURS, TTL_MS);
-      await service.pass(TTL_MS / 2);
-      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeUndefined();
+      await lock.tryAcquire(["m:a"], OURS, BRIEF_MS);
+      await service.pass(BRIEF_MS / 2);
+      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, BRIEF_MS)).toBeUndefined();
 
-      await service.pass(TTL_MS / 2 + service.lagMs);
+      await service.pass(BRIEF_MS / 2 + service.lagMs);
 
-      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeDefined();
+      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, BRIEF_MS)).toBeDefined();
     });
 
     test("counts a time to live in milliseconds", async ({ service, lock, other }) => {
-      const grant = required(await lock.tryAcquire(["m:a"], OURS, 60));
-      expect(grant.validUntil).toBeLessThanOrEqual(service.monotonic() + 60);
+      const grant = required(await lock.tryAcquire(["m:a"], OURS, 300));
+      expect(grant.validUntil).toBeLessThanOrEqual(service.monotonic() + 300);
 
-      await service.pass(60 + service.lagMs);
+      await service.pass(300 + service.lagMs);
 
       expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeDefined();
     });
 
     test("extends all keys of all grants beyond their first expiry", async ({ service, lock, other }) => {
-      const first = required(await lock.tryAcquire(["m:a", "m:b"], OURS, TTL_MS));
-      const second = required(await lock.tryAcquire(["n:a"], NEXT, TTL_MS));
-      await service.pass(TTL_MS / 2);
+      const first = required(await lock.tryAcquire(["m:a", "m:b"], OURS, BRIEF_MS));
+      const second = required(await lock.tryAcquire(["n:a"], NEXT, BRIEF_MS));
+      await service.pass(BRIEF_MS / 2);
 
-      const longer = await lock.extend([first, second], TTL_MS);
-      await service.pass(TTL_MS / 2 + 50);
+      const longer = await lock.extend([first, second], BRIEF_MS);
+      await service.pass(BRIEF_MS / 2 + 50);
 
       expect(longer.map((grant) => grant?.keys)).toEqual([["m:a", "m:b"], ["n:a"]]);
       for (const grant of longer) expect(grant?.validUntil).toBeGreaterThan(service.monotonic());
       for (const key of ["m:a", "m:b", "n:a"]) {
-        expect(await other.tryAcquire([key], OTHER_FLEET, TTL_MS)).toBeUndefined();
+        expect(await other.tryAcquire([key], OTHER_FLEET, BRIEF_MS)).toBeUndefined();
       }
     });
 
     test("extends the grants that are left where others were lost", async ({ service, lock, other }) => {
-      const grant = required(await lock.tryAcquire(["m:a", "m:b"], OURS, TTL_MS));
-      const kept = required(await lock.tryAcquire(["m:c"], OURS, TTL_MS));
-      await other.tryAcquire(["m:b"], NEXT, TTL_MS);
-      await service.pass(TTL_MS / 2);
+      const grant = required(await lock.tryAcquire(["m:a", "m:b"], OURS, BRIEF_MS));
+      const kept = required(await lock.tryAcquire(["m:c"], OURS, BRIEF_MS));
+      await other.tryAcquire(["m:b"], NEXT, BRIEF_MS);
+      await service.pass(BRIEF_MS / 2);
 
-      expect(await lock.extend([grant, kept], TTL_MS)).toMatchObject([undefined, { keys: ["m:c"] }]);
+      expect(await lock.extend([grant, kept], BRIEF_MS)).toMatchObject([undefined, { keys: ["m:c"] }]);
 
-      await service.pass(TTL_MS / 2 + service.lagMs);
-      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeDefined();
+      await service.pass(BRIEF_MS / 2 + service.lagMs);
+      expect(await other.tryAcquire(["m:a"], OTHER_FLEET, BRIEF_MS)).toBeDefined();
     });
 
     test("does not extend a grant that expired", async ({ service, lock }) => {
-      const grant = required(await lock.tryAcquire(["m:a"], OURS, TTL_MS));
-      await service.pass(TTL_MS);
+      const grant = required(await lock.tryAcquire(["m:a"], OURS, BRIEF_MS));
+      await service.pass(BRIEF_MS);
 
-      expect(await lock.extend([grant], TTL_MS)).toEqual([undefined]);
+      expect(await lock.extend([grant], BRIEF_MS)).toEqual([undefined]);
     });
 
     test("frees released keys at once", async ({ lock, other }) => {
@@ -263,19 +266,19 @@ export function describeLock(
       lock,
       other,
     }) => {
-      await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS);
-      await service.pass(TTL_MS / 2);
-      await other.tryAcquire(["m:b"], OTHER_FLEET, TTL_MS);
+      await other.tryAcquire(["m:a"], OTHER_FLEET, BRIEF_MS);
+      await service.pass(BRIEF_MS / 2);
+      await other.tryAcquire(["m:b"], OTHER_FLEET, BRIEF_MS);
       const asked = service.monotonic();
-      const waiting = lock.acquire(["m:a", "m:b"], OURS, TTL_MS, patient());
+      const waiting = lock.acquire(["m:a", "m:b"], OURS, BRIEF_MS, patient());
 
-      await service.pass(TTL_MS / 2);
-      await service.pass(TTL_MS / 2 + service.lagMs);
+      await service.pass(BRIEF_MS / 2);
+      await service.pass(BRIEF_MS / 2 + service.lagMs);
 
       const grant = required(await waiting);
       expect(grant).toMatchObject({ keys: ["m:a", "m:b"], owner: OURS });
       // Counted from the attempt that succeeded, not from the first.
-      expect(grant.validUntil - asked).toBeGreaterThan(1.4 * TTL_MS);
+      expect(grant.validUntil - asked).toBeGreaterThan(1.4 * BRIEF_MS);
     });
 
     test("gives a key to only one of those who wait, and to the next when it is free again", async ({
@@ -296,11 +299,11 @@ export function describeLock(
     });
 
     test("stops waiting after the time limit and holds nothing then", async ({ service, lock, other }) => {
-      await other.tryAcquire(["m:b"], OTHER_FLEET, 2 * TTL_MS);
-      const limits = { timeoutMs: TTL_MS / 5, signal: new AbortController().signal };
+      await other.tryAcquire(["m:b"], OTHER_FLEET, TTL_MS);
+      const limits = { timeoutMs: BRIEF_MS / 10, signal: new AbortController().signal };
       const waiting = lock.acquire(["m:a", "m:b"], OURS, TTL_MS, limits);
 
-      await service.pass(TTL_MS / 5);
+      await service.pass(BRIEF_MS / 10);
 
       expect(await waiting).toBeUndefined();
       expect(await other.tryAcquire(["m:a"], OTHER_FLEET, TTL_MS)).toBeDefined();
@@ -368,6 +371,11 @@ export function describeLock(
       const { service } = await begin(onTestFinished, startInRealTime);
       const rounds = scaled(100);
       const started = performance.now();
+      let [ticked, standstill] = [started, 0];
+      const ticking = setInterval(() => {
+        standstill = Math.max(standstill, performance.now() - ticked);
+        ticked = performance.now();
+      }, 10);
       const waits = Array.from({ length: 10 }, async (_, index) => {
         const provider = await service.connect();
         const owner = { fleet: `fleet-${index}`, epoch: 1 };
@@ -383,9 +391,11 @@ export function describeLock(
       });
 
       const longest = Math.max(...(await Promise.all(waits)));
-      // On a machine that is busy with other things a turn takes longer than its 10 ms, for everybody.
+      clearInterval(ticking);
+      // On a machine that is busy with other things a turn takes longer than its 10 ms, for everybody,
+      // and this process itself may stand still.
       const fairShare = (performance.now() - started) / rounds;
-      expect(longest).toBeLessThan(Math.max(1_000, 5 * fairShare));
+      expect(longest).toBeLessThan(Math.max(1_000, 5 * fairShare) + standstill);
     });
   });
 }

@@ -14,11 +14,11 @@ import { doubledInAudit, readCheckedAudit } from "../support/venue-audit.ts";
 import { startVenueProcess } from "../support/venue-process.ts";
 
 const LEVELS = 100;
-const TTL_MS = 4_000;
+const TTL_MS = 8_000;
 /** Long enough for a busy machine, and shorter than a lock lives. */
-const SHORT: Times = { requestWindowMs: 2_500, lockTtlMs: TTL_MS };
+const SHORT: Times = { requestWindowMs: 5_000, lockTtlMs: TTL_MS };
 /** Where nobody waits for the end of a lock. */
-const LONG: Times = { requestWindowMs: 30_000, lockTtlMs: 60_000 };
+const LONG: Times = { requestWindowMs: 60_000, lockTtlMs: 120_000 };
 
 interface Times {
   readonly requestWindowMs: number;

@@ -31,7 +31,7 @@ afterEach(async () => {
 
 describeWithServers(["redis-server"], "four instances on one key", () => {
   it("use nine tenths of every limit without one 429, over the ends of minutes, and tell Redis no key", {
-    timeout: PRESS_MS + 60_000,
+    timeout: PRESS_MS + 180_000,
   }, async () => {
     [venue, redis] = await Promise.all([startVenueProcess({ limits: LIMITS }), startRedis()]);
     lab = await openLimitLab(venue, { instances: 4, redisPort: redis.port });
@@ -60,7 +60,7 @@ describeWithServers(["redis-server"], "four instances on one key", () => {
     await expectNoKeyIn(redis);
   });
 
-  it("are refused for too many requests where each counts for itself", { timeout: 60_000 }, async () => {
+  it("are refused for too many requests where each counts for itself", { timeout: 180_000 }, async () => {
     venue = await startVenueProcess({ limits: LIMITS });
     lab = await openLimitLab(venue, { instances: 4 });
 
@@ -74,7 +74,7 @@ describeWithServers(["redis-server"], "four instances on one key", () => {
   });
 
   it("go on with their own parts while Redis is away, and together once it is back", {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     [venue, redis] = await Promise.all([startVenueProcess({ limits: LIMITS }), startRedis()]);
     lab = await openLimitLab(venue, { instances: 4, redisPort: redis.port });

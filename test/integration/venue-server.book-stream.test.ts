@@ -97,8 +97,10 @@ describe("the kline streams", () => {
     const asked = `/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=${begun}&limit=1`;
     const [candle] = (await callRaw(venue, "GET", asked)).json as [readonly unknown[]];
     expect([candle[0], candle[5], candle[7]]).toEqual([begun, "0.00300000", "180.00000000"]);
-    expect(stream.of("btcusdt@kline_5m").at(-1)).toMatchObject({ k: { i: "5m", x: false } });
-    expect(stream.of("btcusdt@kline_1M").at(-1)).toMatchObject({ k: { i: "1M", x: false, n: 2 } });
+    await vi.waitFor(() => {
+      expect(stream.of("btcusdt@kline_5m").at(-1)).toMatchObject({ k: { i: "5m", x: false } });
+      expect(stream.of("btcusdt@kline_1M").at(-1)).toMatchObject({ k: { i: "1M", x: false, n: 2 } });
+    }, WITHIN);
     const ofSeconds = stream.of("btcusdt@kline_1s").map(({ k }) => k as Readonly<Record<string, unknown>>);
     expect(ofSeconds.every(({ t, T }) => Number(T) - Number(t) === 999)).toBe(true);
     expect(ofSeconds.some(({ x }) => x === true)).toBe(true);

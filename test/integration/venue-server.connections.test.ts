@@ -69,7 +69,7 @@ describe("many connections", () => {
         deaf.send({ method: "LIST_SUBSCRIPTIONS", id: request });
     }
     expect((await status()).slowClientsCutOff).toBe(1);
-    expect((await admin.status()).connections).toBe(1);
+    await vi.waitFor(async () => expect((await admin.status()).connections).toBe(1), WITHIN);
     await admin.move("BTC/USDT", "60001");
     await vi.waitFor(() => expect(reader.all().at(-1)).toHaveProperty("bids.0.0", "60001.00000000"), WITHIN);
     expect(reader.socket.readyState).toBe(WebSocket.OPEN);

@@ -7,7 +7,7 @@ import { queryOf, signatureOf } from "../support/venue-client.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
 import { VENUE_KEY, startVenueProcess } from "../support/venue-process.ts";
 
-const WITHIN = { timeout: 5_000 };
+const WITHIN = { timeout: 20_000 };
 let venue: VenueProcess;
 let lastId = 0;
 const sockets: Socket[] = [];

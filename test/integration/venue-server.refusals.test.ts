@@ -95,7 +95,7 @@ describe("requests that prove nothing about their sender", () => {
     const now = Date.now();
     await expectRefused(order({ timestamp: now - 10_000 }), 400, -1021, /outside of the recvWindow/);
     await expectRefused(order({ timestamp: now - 3_000, recvWindow: 1_000 }), 400, -1021);
-    await expectRefused(order({ timestamp: now + 5_000 }), 400, -1021, /ahead of the server/);
+    await expectRefused(order({ timestamp: Date.now() + 30_000 }), 400, -1021, /ahead of the server/);
     await expectRefused(order({ recvWindow: 60_001 }), 400, -1131);
     await expectRefused(order({ timestamp: "soon" }), 400, -1100, /'timestamp'/);
   });
@@ -110,7 +110,7 @@ describe("requests that prove nothing about their sender", () => {
   });
 
   it("refuses a replayed request while its order is open, and once its time is over", async () => {
-    const query = queryOf({ ...LIMIT, newClientOrderId: "replayed", recvWindow: 2_000 });
+    const query = queryOf({ ...LIMIT, newClientOrderId: "replayed", recvWindow: 4_500 });
     const body = `${query}&signature=${signatureOf(query, VENUE_KEY)}`;
     expect((await callRaw(venue, "POST", ORDER, HEADERS, body)).status).toBe(200);
     await expectRefused(callRaw(venue, "POST", ORDER, HEADERS, body), 400, -2010, /Duplicate order sent/);

@@ -85,12 +85,19 @@ export function describeWithServers(
 /** Below those that connections take for themselves, and below the default ports of our own. */
 const LOWEST_PORT = 12_000;
 const HIGHEST_PORT = 27_000;
+/**
+ * Test files that run at the same time take their ports apart: a port may be free while its server is down. The workers
+ * of a run have one parent, and another run has another one.
+ */
+const LANES = 15;
+const LANE_SIZE = (HIGHEST_PORT - LOWEST_PORT) / LANES;
+const lane = LOWEST_PORT + LANE_SIZE * ((process.ppid + Number(process.env["VITEST_POOL_ID"] ?? 0)) % LANES);
 const given = new Set<number>();
 
 /** A port that nobody listens on, and that was not given before. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    const port = randomInt(lane, lane + LANE_SIZE);
     if (given.has(port)) continue;
     given.add(port);
     if (await isFree(port)) return port;
