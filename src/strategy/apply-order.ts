@@ -3,14 +3,14 @@ import type { Instant } from "../domain/ids.ts";
 import { isOrderable } from "../domain/instrument.ts";
 import type { OrderRef, OrderSignal, TerminalStatus, WorkingOrder } from "../domain/order.ts";
 import { ORDER_TRANSITIONS, isTerminal } from "../domain/order.ts";
-import { bookBuy, bookClose, bookSell, finishInitial } from "./book.ts";
+import { bookBuy, bookClose, bookSell, finishInitial, restOf } from "./book.ts";
 import type { Draft } from "./draft.ts";
 import { halt } from "./halt.ts";
 import type { OrderPlace } from "./order-place.ts";
 import { backOffOf, noteEnd, placeOf, setWorking, slotOf, statusOf, workingOrder } from "./order-place.ts";
 import { hasWorkingOrder } from "./plan.ts";
 import type { BackOff } from "./state.ts";
-import { HOLDING, IDLE, NO_BACK_OFF, allHeldLots, missingInitialLots } from "./state.ts";
+import { HOLDING, NO_BACK_OFF, allHeldLots, missingInitialLots } from "./state.ts";
 import { workingOrders } from "./working-orders.ts";
 
 /** Why an order was not sent: the money of the account is set aside for others. */
@@ -125,7 +125,9 @@ function end(
   if (place.kind === "slot") {
     const slot = slotOf(draft, place.index);
     const backOff = isRefusal(order, ended) ? longerBackOff(slot.backOff, draft.at, reason) : NO_BACK_OFF;
-    draft.setSlot(place.index, { ...slot, phase: terms.side === "buy" ? IDLE : HOLDING, backOff });
+    // A late fill may have brought meanwhile what the order was to buy.
+    const phase = terms.side === "buy" ? restOf(draft, slot) : HOLDING;
+    draft.setSlot(place.index, { ...slot, phase, backOff });
     if (progress.executed > 0) {
       if (terms.side === "buy") bookBuy(draft, place.index, progress);
       else bookSell(draft, place.index, terms, progress, 0, at);

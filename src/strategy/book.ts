@@ -9,7 +9,7 @@ import type { Draft } from "./draft.ts";
 import { halt } from "./halt.ts";
 import { slotOf } from "./order-place.ts";
 import { isSellable } from "./plan.ts";
-import type { Phase, SlotState } from "./state.ts";
+import type { GridState, Phase, SlotState } from "./state.ts";
 import { HOLDING, IDLE, heldLots, startsHolding } from "./state.ts";
 
 /** A grid buy: its lots, less what was taken as fee in base, become a parcel; what is below a lot stays as dust. */
@@ -35,13 +35,18 @@ export function bookSell(
   const sale = sellFrom(slot.inventory, sold, order, at, firstPart);
   if (!sale) return halt(draft, order, `sold ${sold.executed} lots, more than the slot holds`);
   const next = { ...slot, inventory: sale.rest };
-  const toBuy = quantityLots(slot.terms.quantity - heldLots(sale.rest));
-  const isWorthIt = isOrderable(draft.bot.instrument, slot.terms.buyPrice, toBuy);
-  hold(draft, index, next, !isWorthIt && isSellable(draft, next) ? HOLDING : IDLE);
+  hold(draft, index, next, restOf(draft, next));
   for (const trade of sale.trades) {
     draft.records.push({ kind: "trade", trade });
     draft.totals = countTrade(draft.totals, trade);
   }
+}
+
+/** What a slot without an order does next: buys what it lacks if that is worth an order, else sells what it holds. */
+export function restOf(state: Pick<GridState, "bot">, slot: SlotState): Phase {
+  const toBuy = quantityLots(slot.terms.quantity - heldLots(slot.inventory));
+  const isWorthIt = isOrderable(state.bot.instrument, slot.terms.buyPrice, toBuy);
+  return !isWorthIt && isSellable(state, slot) ? HOLDING : IDLE;
 }
 
 /** A sale of everything: takes the lots out of the slots from the lowest up. Its trades are numbered from `firstPart`. */

@@ -290,6 +290,19 @@ describe("regressions", () => {
     const parts = bench.records.flatMap((record) => (record.kind === "trade" ? [record.trade.part] : []));
     expect(parts).toEqual([0, 1, 2]);
   });
+  it("a slot that a late fill has filled sells, and buys no second time, once the order that took the place has ended", () => {
+    const bench = runningBench(105, { initial: "none" });
+    const { terms } = bench.order(0);
+    bench.closed(terms, 0);
+    bench.tick(106);
+    bench.timer(5_000);
+    const { terms: next } = bench.order(0);
+    bench.accept(next);
+    bench.fill(terms, 100);
+    bench.closed(next, 0);
+    bench.timer(5_000);
+    expect(bench.order(0).terms).toMatchObject({ side: "sell", quantity: 100 });
+  });
   it("a late fill is counted into its closed order too", () => {
     const bench = runningBench(105, { initial: "none" });
     const { terms } = bench.order(0);
