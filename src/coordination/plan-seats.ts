@@ -43,7 +43,10 @@ export function planSeats(situation: SeatSituation): readonly SeatAction[] {
     challenge && isSame(challenge.suspect, me) ? [{ kind: "refute", challenge }] : [];
   // Who is not registered, as after all leases were ended at once, is no judge of others before it is again.
   if (draining || !isRegistered(view, me)) return refutes;
-  const haveSeat = seatOf(view, me) !== undefined;
+  const held = view.seats.filter(({ holder }) => isSame(holder, me));
+  const haveSeat = held.length > 0;
+  // A write that was carried out late may have given us another one, whose symbols nobody trades.
+  const surplus = held.slice(1).map((seat): SeatAction => ({ kind: "remove", seat, how: seat.how }));
   const actions = view.seats
     .filter(({ holder }) => !isSame(holder, me))
     .map((seat) => planSeat(situation, seat, haveSeat))
@@ -52,7 +55,7 @@ export function planSeats(situation: SeatSituation): readonly SeatAction[] {
   const rest = actions.filter(({ kind }) => kind !== "adopt");
   // One seat at a time: the second orphan goes to the next standby.
   const own = haveSeat ? [] : adoptions.length > 0 ? adoptions.slice(0, 1) : newSeat(situation);
-  return [...refutes, ...own, ...rest];
+  return [...refutes, ...surplus, ...own, ...rest];
 }
 
 /**

@@ -449,6 +449,18 @@ describe("the limits of the adapter", () => {
     await until(async () => (await admit(exchange, termsOf("buy", 8_000))).kind === "admitted");
   });
 
+  it("do not count orders of a symbol that nobody here has watched for long: another instance trades it", async () => {
+    const streamTimes = { ...FAST, leftAfterMs: 100 };
+    const exchange = await open({ limits: { ...NONE, maxOpenOrders: 1 }, streamTimes });
+    const leave = exchange.subscribe(market.symbol, () => undefined);
+    await place(exchange, termsOf("buy", 9_000));
+    expect((await admit(exchange, termsOf("buy", 8_000))).kind).toBe("refused");
+
+    leave();
+
+    await until(async () => (await admit(exchange, termsOf("buy", 8_000))).kind === "admitted");
+  });
+
   it("let sells pass where buys have used their part of a minute's orders", async () => {
     const exchange = await open({ limits: { ...NONE, maxOrdersPerMinute: 5 } });
     const kinds = [];

@@ -21,6 +21,8 @@ export interface StreamTimes {
   readonly pollMs: number;
   /** An order of ours that the stream does not mention for so long after its acceptance shows that it is silent, ms. */
   readonly silentAfterMs: number;
+  /** A symbol that nobody has listened to for so long is not traded here any more, ms; an outage of ours is shorter. */
+  readonly leftAfterMs: number;
   /** First and longest pause before a stream is opened again, ms. */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
@@ -30,6 +32,7 @@ export const STREAM_TIMES: StreamTimes = {
   staleAfterMs: 15_000,
   pollMs: 5_000,
   silentAfterMs: 5_000,
+  leftAfterMs: 600_000,
   firstRetryMs: 250,
   longestRetryMs: 30_000,
 };
@@ -55,6 +58,8 @@ export interface StreamParts {
   resynchronize(): Promise<void>;
   /** Where a stream says that an order is closed. */
   noteClosed(symbol: string, exchangeOrderId: string): void;
+  /** Where nobody has listened to a symbol for `leftAfterMs`. */
+  noteLeft(symbol: string): void;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -69,6 +74,8 @@ interface Watched {
   /** The newest price that is known, whoever told it: of a change from it the stream has to tell. */
   known: PriceTicks | undefined;
   isStale: boolean;
+  /** Monotonic ms since which nobody listens, until that was told. */
+  leftAt: number | undefined;
 }
 
 export class CcxtStreams {
@@ -113,13 +120,17 @@ export class CcxtStreams {
         askedAt: now,
         known: undefined,
         isStale: false,
+        leftAt: undefined,
       };
       this.#watched.set(symbol, watched);
       this.#loops.push(this.#keepTicker(symbol, watched));
     }
-    const { listeners } = watched;
-    listeners.add(listen);
-    return () => listeners.delete(listen);
+    const heard = watched;
+    heard.listeners.add(listen);
+    heard.leftAt = undefined;
+    return () => {
+      if (heard.listeners.delete(listen) && heard.listeners.size === 0) heard.leftAt = clock.monotonic();
+    };
   }
 
   /** The exchange has accepted an order: the stream has to mention it soon. */
@@ -276,6 +287,10 @@ export class CcxtStreams {
   #checkTicker(symbol: string, watched: Watched): void {
     const { clock, times } = this.#parts;
     const now = clock.monotonic();
+    if (watched.leftAt !== undefined && now - watched.leftAt >= times.leftAfterMs) {
+      watched.leftAt = undefined;
+      this.#parts.noteLeft(symbol);
+    }
     if (watched.listeners.size === 0 || now - watched.heardAt < times.staleAfterMs) return;
     this.#noteStale(symbol, watched, true);
     if (now - watched.askedAt < times.pollMs) return;

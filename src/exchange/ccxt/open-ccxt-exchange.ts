@@ -197,6 +197,8 @@ async function build(
     readPrice: async (symbol) => exchange.price(symbol),
     resynchronize: async () => exchange.resynchronize(),
     noteClosed: (symbol, id) => openOrders.remove(symbol, id),
+    // Its orders may rest on, and are those of whoever trades it next: that one reads their list first.
+    noteLeft: (symbol) => openOrders.replace(symbol, []),
     clock,
     log,
     metrics,

@@ -44,6 +44,8 @@ const STRAGGLERS = 0.03;
 const EDGE_MS = 500;
 /** Points are fetched in blocks, so that not every request waits for the counter. */
 const BLOCKS = 50;
+/** What is left of a block when its process ends is lost until the interval is over, which may be a day. */
+const LARGEST_BLOCK = 100;
 const RETRY_MS = 200;
 
 export class SharedWindow implements BudgetWindow {
@@ -63,7 +65,7 @@ export class SharedWindow implements BudgetWindow {
     this.#options = options;
     this.#own = Math.floor((limit.most * OWN_PART) / instances);
     this.#common = limit.most - instances * this.#own - Math.floor(limit.most * STRAGGLERS);
-    this.#block = Math.max(1, Math.floor(limit.most / (BLOCKS * instances)));
+    this.#block = Math.min(LARGEST_BLOCK, Math.max(1, Math.floor(limit.most / (BLOCKS * instances))));
   }
 
   hasRoom(cost: number, urgency: Urgency, now: number): boolean {

@@ -130,6 +130,15 @@ describe("planSeats", () => {
     ]);
   });
 
+  it("takes its second seat off the ring, which a write has given it whose answer was late: nobody trades that", () => {
+    const scene = {
+      members: [member("me"), member("a")],
+      seats: [seat(1, "me"), seat(2, "a"), seat(3, "me")],
+    };
+
+    expect(plan(scene)).toEqual([{ kind: "remove", seat: seat(3, "me"), how: "new" }]);
+  });
+
   it("waits for no grace after an expired lease, unless a standby is there to adopt the seat", () => {
     const seats = [seat(1, "me"), seat(2, "gone")];
 

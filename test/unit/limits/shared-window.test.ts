@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Instant } from "../../../src/domain/ids.ts";
+import type { WindowLimit } from "../../../src/exchange/limits/budget-window.ts";
 import { RequestBudget } from "../../../src/exchange/limits/request-budget.ts";
 import type { CounterStore } from "../../../src/exchange/limits/shared-counters.ts";
 import { SharedCounters } from "../../../src/exchange/limits/shared-counters.ts";
@@ -153,6 +154,15 @@ describe("a limit that instances spend together", () => {
     expect(await takeAll(one.budget, "read")).toBe(70);
   });
 
+  it("is fetched in blocks of which a process that ends has lost little, however large a day's limit is", async () => {
+    const clock = new VirtualClock(1_001_000 as Instant);
+    const one = join(clock, new Map(), 1, 0, { counts: "orders", most: 200_000, perMs: 86_400_000 });
+
+    expect(await takeAll(one.budget, "entry", 1)).toBe(1);
+
+    expect(Math.max(...one.sums.values())).toBeLessThanOrEqual(100);
+  });
+
   it("gives back to counters that were lost what is known of them", async () => {
     const clock = new VirtualClock(1_001_000 as Instant);
     const [one] = fleetOf(2, clock);
@@ -181,12 +191,18 @@ interface Joined {
   readonly told: string[];
 }
 
-function join(clock: VirtualClock, sums: Map<string, number>, instances: number, offset = 0): Joined {
+function join(
+  clock: VirtualClock,
+  sums: Map<string, number>,
+  instances: number,
+  offset = 0,
+  limit: WindowLimit = { counts: "orders", most: MOST, perMs: INTERVAL },
+): Joined {
   const counters = new TestCounters();
   const told: string[] = [];
   const budget = new RequestBudget(clock, (roomHasCome) => [
     new SharedWindow({
-      limit: { counts: "orders", most: MOST, perMs: INTERVAL },
+      limit,
       name: "orders",
       instances,
       counters: new SharedCounters(counters.linkedTo(sums), clock, (isAway) => {
