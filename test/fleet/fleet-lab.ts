@@ -386,7 +386,7 @@ function apiKey(index: number): string {
 }
 
 /** Looks each 20 ms until `holds`; throws after `limitMs`. */
-export async function until(holds: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${holds.toString()}`);

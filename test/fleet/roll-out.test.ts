@@ -74,7 +74,7 @@ describeWithServers(
         .map(([symbol]) => symbol);
     const latest = (id: string): Member | undefined =>
       reports.findLast(({ member }) => member.id === id)?.member;
-    const untilAllOn = async (version: number, limitMs = 30_000): Promise<void> =>
+    const untilAllOn = async (version: number, limitMs = 60_000): Promise<void> =>
       until(() => fleet.every(({ id }) => latest(id)?.config === version && !latest(id)?.canary), limitMs);
     const modes = async (): Promise<ReadonlyMap<string, string>> => {
       const rows = await lab.query<{ symbol: string; mode: string }>("select symbol, mode from bots");

@@ -10,6 +10,8 @@ import { judgeFleet } from "./judge-fleet.ts";
 const SYMBOLS = IS_FULL ? 60 : 24;
 /** On a machine that does nothing else the numbers are ten times smaller; `npm run bench -- fleet` judges them. */
 const GENEROUS_MS = 15_000;
+/** For what is waited for and not judged. */
+const LIMIT_MS = 60_000;
 /** Symbols are handed over a few at a time, with less than this between two. */
 const AT_REST_MS = 3000;
 /** Whoever sleeps for so long is replaced. */
@@ -110,7 +112,7 @@ describeWithServers(
 
         const killed = Date.now();
         victim.command.kill("SIGKILL");
-        await until(async () => (await lab.holders())[heir.id] === count, GENEROUS_MS);
+        await until(async () => (await lab.holders())[heir.id] === count, LIMIT_MS);
 
         warm.push((await lab.firstOrder(heir, killed)) - killed);
         const news = (event: string) =>
@@ -162,30 +164,27 @@ describeWithServers(
         // Requests are on their way when it falls asleep.
         const sent = lab.requestsOf(victim.id).length;
         const moving = lab.move(symbols, random);
-        await until(() => lab.requestsOf(victim.id).length > sent, GENEROUS_MS);
+        await until(() => lab.requestsOf(victim.id).length > sent, LIMIT_MS);
         const frozen = Date.now();
         victim.command.kill("SIGSTOP");
         await moving;
         if (frozenMs >= CERTAIN_DEATH_MS)
-          await until(async () => (await lab.holders())[heir.id] === symbols.length, GENEROUS_MS);
+          await until(async () => (await lab.holders())[heir.id] === symbols.length, LIMIT_MS);
         await until(() => Date.now() >= frozen + frozenMs);
         const resumed = Date.now();
         victim.command.kill("SIGCONT");
 
         // Either it has refuted by now, or its seat is another's.
-        await until(async () => !(await lab.view()).challenges.has(victim.id), GENEROUS_MS);
+        await until(async () => !(await lab.view()).challenges.has(victim.id), LIMIT_MS);
         const isTakenOver = (await lab.view()).seats.every(({ holder }) => holder.id !== victim.id);
         if (frozenMs >= CERTAIN_DEATH_MS) expect(isTakenOver).toBe(true);
         if (!isTakenOver) continue;
-        await victim.command.line(
-          (line) => line.event === "seat.lost" && timeOf(line) >= resumed,
-          GENEROUS_MS,
-        );
-        await until(async () => (await lab.holders())[heir.id] === symbols.length, GENEROUS_MS);
+        await victim.command.line((line) => line.event === "seat.lost" && timeOf(line) >= resumed, LIMIT_MS);
+        await until(async () => (await lab.holders())[heir.id] === symbols.length, LIMIT_MS);
         const claimed = heir.command.lines.slice(heard.heir).filter(({ event }) => event === "bot.claimed");
         freezes.push({ victim, heard: heard.victim, frozen, resumed, claims: claimed.map(timeOf) });
       }
-      await until(async () => (await owners()).length === 3, GENEROUS_MS);
+      await until(async () => (await owners()).length === 3, LIMIT_MS);
 
       let expired = 0;
       let signedBefore = 0;

@@ -1,4 +1,5 @@
 /** 2,000 symbols over four instances from a cold start: how long until each is claimed, and what etcd writes. */
+import { setMaxListeners } from "node:events";
 import { Etcd3 } from "etcd3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { holderName } from "../../../src/coordination/fleet-view.ts";
@@ -47,6 +48,8 @@ describeWithServers(["etcd", "postgres"], "2,000 symbols over four instances", (
     await lab.untilShared(INSTANCES, 30_000);
     const assignedMs = performance.now() - started;
     const stopping = new AbortController();
+    // Each symbol waits on it for its claim, and leaves it when it has one.
+    setMaxListeners(SYMBOLS.length, stopping.signal);
     const claims = await Promise.all(
       instances.flatMap(({ coordinator, owned }, index) => {
         const storage = storages[index] as Storage;
