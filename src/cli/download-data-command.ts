@@ -170,8 +170,8 @@ async function carryOut({ askAgain = false }: Options, work: Work): Promise<Resu
   try {
     await folder.clean();
     await checkServer(folder, server);
-    const { tickSize, lotSize, minQuantity, minNotional, makerFee, takerFee } = market;
-    await folder.writeRules({ tickSize, lotSize, minQuantity, minNotional, makerFee, takerFee, server });
+    const { symbol: _, base: __, quote: ___, ...rules } = market;
+    await folder.writeRules({ ...rules, server });
     const { added } = await downloadCandles({
       source: data,
       folder,

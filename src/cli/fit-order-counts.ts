@@ -8,13 +8,15 @@ export function sendsOrders(mode: string): boolean {
   return mode === "live" || mode === "sandbox";
 }
 
+export type LaidOutGrid = Pick<CheckedGrid, "symbol" | "preview" | "rules">;
+
 export interface TooManyOrders {
   readonly says: string;
   readonly remedy: string;
 }
 
 /** What is wrong with more orders than `most`, which is undefined where the exchange does not tell; undefined where they fit. */
-export function tooManyOrders(grid: CheckedGrid, most: number | undefined): TooManyOrders | undefined {
+export function tooManyOrders(grid: LaidOutGrid, most: number | undefined): TooManyOrders | undefined {
   const count = mostResting(grid);
   if (most === undefined || count <= most) return undefined;
   return {
@@ -24,9 +26,15 @@ export function tooManyOrders(grid: CheckedGrid, most: number | undefined): TooM
 }
 
 /** Each slot has one order at a time. */
-export function mostResting({ preview: bot, rules }: CheckedGrid): number {
+export function mostResting({ preview: bot, rules }: Pick<CheckedGrid, "preview" | "rules">): number {
   const { buyLevels, sellLevels } = rules.window;
   return Math.min(bot.lattice.kind === "range" ? bot.slots.length : buyLevels + sellLevels, rules.maxOrders);
+}
+
+/** Throws CONFIG_INVALID where a new grid wants more orders than `most`. */
+export function refuseTooManyOrders(grid: LaidOutGrid, most: number | undefined): void {
+  const found = tooManyOrders(grid, most);
+  if (found) throw new QuantmeshError("CONFIG_INVALID", `${found.says}: ${found.remedy}`);
 }
 
 /**
@@ -45,8 +53,7 @@ export async function fitOrderCount(
   const found = tooManyOrders(grid, most);
   if (!found || most === undefined) return grid;
   const { says, remedy } = found;
-  if (!(await findBot?.({ exchange, account: prices.account, symbol })))
-    throw new QuantmeshError("CONFIG_INVALID", `${says}: ${remedy}`);
+  if (!(await findBot?.({ exchange, account: prices.account, symbol }))) refuseTooManyOrders(grid, most);
   log?.warn({ symbol, says, remedy, orders: most }, "grid.orders_limited");
   return { ...grid, rules: { ...rules, maxOrders: most } };
 }

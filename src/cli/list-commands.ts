@@ -115,7 +115,12 @@ export function addListCommands(program: Command): void {
     "only unfinished ones",
   );
   addListing(program, "fills", "list fills, newest first", shower(FILLS));
-  addListing(program, "trades", "list completed trades, and sells of what was bought at the start (origin initial), newest first", shower(TRADES));
+  addListing(
+    program,
+    "trades",
+    "list completed trades, and sells of what was bought at the start (origin initial), newest first",
+    shower(TRADES),
+  );
   const [perBot, perDay] = [shower(BOTS), shower(DAYS)];
   addListing(program, "stats", "sum up what was earned, per bot or per day (UTC)", (storage, options) =>
     options.by === "day" ? perDay(storage, options) : perBot(storage, options),

@@ -6,6 +6,7 @@ import { QuantmeshError } from "../domain/errors.ts";
 import type { ListedMarket } from "../exchange/ccxt/listed-markets.ts";
 import type { MarketData, MarketDataOptions } from "../exchange/ccxt/open-market-data.ts";
 import { realClock } from "../exchange/sim/real-clock.ts";
+import { namingRemedy } from "./naming-remedy.ts";
 import { realExchangeOf } from "./open-market.ts";
 import { meansSymbol } from "./symbol-name.ts";
 
@@ -41,7 +42,9 @@ export async function openChosenMarketData(
   }
   const { openMarketData } = await import("../exchange/ccxt/open-market-data.ts");
   const options = optionsFor(name, config);
-  const data = await openMarketData(kind === "candles" ? { ...options, isSandbox: false } : options);
+  const data = await namingRemedy(name, () =>
+    openMarketData(kind === "candles" ? { ...options, isSandbox: false } : options),
+  );
   return { data, config, server: options.urls?.rest };
 }
 

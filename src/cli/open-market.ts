@@ -18,6 +18,7 @@ import { openSimExchange } from "../exchange/sim/sim-exchange.ts";
 import type { SimSymbol } from "../exchange/sim/sim-market.ts";
 import type { CheckedGrid } from "./check-grids.ts";
 import { readKeys } from "./exchange-keys.ts";
+import { namingRemedy } from "./naming-remedy.ts";
 import { instancesOf } from "./shared-limits.ts";
 import { crowdOptions, faultOptions } from "./sim-options.ts";
 
@@ -49,15 +50,15 @@ export async function openRealMarket(
   log.info({ exchange: name, mode, account: options.account }, "exchange.opening");
   const { openCcxtExchange, openCcxtPrices } = await import("../exchange/ccxt/open-ccxt-exchange.ts");
   if (mode === "dry_run") {
-    const source = keys
-      ? await openCcxtExchange({ ...options, keys, mayWithdraw })
-      : await openCcxtPrices(options);
+    const source = await namingRemedy<PriceSource>(name, () =>
+      keys ? openCcxtExchange({ ...options, keys, mayWithdraw }) : openCcxtPrices(options),
+    );
     return movingMarket(createDryRunExchange(source, log));
   }
   if (mode === "paper") {
     const { openPaperExchange } = await import("./paper-market.ts");
     const symbols = config.trading.symbols.map(({ symbol }) => symbol);
-    const prices = await openCcxtPrices(options);
+    const prices = await namingRemedy(name, () => openCcxtPrices(options));
     return movingMarket(await openPaperExchange(options, real.paper, symbols, prices));
   }
   if (!keys) {
@@ -67,7 +68,7 @@ export async function openRealMarket(
         `or ${name.toUpperCase()}_API_KEY and ${name.toUpperCase()}_SECRET_KEY in the environment`,
     );
   }
-  return movingMarket(await openCcxtExchange({ ...options, keys, mayWithdraw }));
+  return movingMarket(await namingRemedy(name, () => openCcxtExchange({ ...options, keys, mayWithdraw })));
 }
 
 /** Prices and rules of the exchange that the config trades on, without keys; undefined on the simulated market. */
@@ -79,7 +80,7 @@ export async function openPrices(
   const found = realExchangeOf(config);
   if (!found) return undefined;
   const { openCcxtPrices } = await import("../exchange/ccxt/open-ccxt-exchange.ts");
-  return openCcxtPrices(ccxtOptions(found.name, found.real, log, metrics));
+  return namingRemedy(found.name, () => openCcxtPrices(ccxtOptions(found.name, found.real, log, metrics)));
 }
 
 /** Opens the simulated market where its journal left it. */

@@ -48,6 +48,8 @@ export interface ResolvedGrid {
   readonly instrument: Instrument;
   readonly settings: GridSettings;
   readonly rules: GridRules;
+  /** So many orders the market lets rest; undefined where nobody said. */
+  readonly mostOpenOrders: number | undefined;
 }
 
 /**
@@ -87,11 +89,12 @@ export function resolveGrid(
   const base = choice.instrument ? rulesOf(choice.instrument) : stored;
   const instrument = resolveInstrument(choice.symbol, options, base);
   const rules = configured?.rules ?? DEFAULT_RULES;
+  const mostOpenOrders = choice.instrument ? undefined : stored?.mostOpenOrders;
   const grid = configured?.settings;
   if (grid?.lattice === "window") {
     const flag = RANGE_FLAGS.find((name) => options[name] !== undefined);
     if (flag) throw usage(`--${flag} is for range grids; ${options.config} has a window grid`);
-    return { instrument, settings: grid, rules };
+    return { instrument, settings: grid, rules, mostOpenOrders };
   }
   const grids = options.grids ?? grid?.grids;
   if (grids === undefined) throw usage("--grids is missing: give it, or a config file with -c");
@@ -104,7 +107,7 @@ export function resolveGrid(
     amount: amountOf(options) ?? grid?.amount ?? missingAmount(),
     initial: options.initial ?? grid?.initial ?? "buy",
   };
-  return { instrument, settings, rules };
+  return { instrument, settings, rules, mostOpenOrders };
 }
 
 const RANGE_FLAGS = ["lower", "upper", "grids", "spacing", "initial", "investment"] as const;

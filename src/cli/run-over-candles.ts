@@ -15,6 +15,7 @@ import { resolveRules } from "../strategy/rules.ts";
 import type { Candles } from "../venue/market/candles.ts";
 import { joinCandles } from "../venue/market/candles.ts";
 import type { BacktestInput } from "./backtest-input.ts";
+import { refuseTooManyOrders } from "./fit-order-counts.ts";
 import type { ResolvedGrid } from "./resolve-grid.ts";
 
 export interface OverCandles extends ResolvedGrid {
@@ -69,8 +70,11 @@ export async function runOverCandles(options: OverCandles): Promise<FinishedBack
   return { bot, candles: joinCandles(kept), outcome, report, fills };
 }
 
-function botAt({ instrument, settings, rules }: OverCandles, { open, timestamp }: Candles): Bot {
-  return createBot({
+function botAt(
+  { instrument, settings, rules, mostOpenOrders }: OverCandles,
+  { open, timestamp }: Candles,
+): Bot {
+  const bot = createBot({
     code: botCode("backtest00"),
     market: { exchange: "sim", account: "backtest", symbol: instrument.symbol },
     instrument,
@@ -79,4 +83,6 @@ function botAt({ instrument, settings, rules }: OverCandles, { open, timestamp }
     price: open[0] as PriceTicks,
     createdAt: timestamp[0] as Instant,
   });
+  refuseTooManyOrders({ symbol: instrument.symbol, preview: bot, rules }, mostOpenOrders);
+  return bot;
 }

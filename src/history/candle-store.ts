@@ -18,6 +18,8 @@ export interface StoredRules {
   /** Undefined where the exchange publishes none. */
   readonly makerFee: string | undefined;
   readonly takerFee: string | undefined;
+  /** So many orders of an account may rest; undefined where the exchange did not tell, or nobody asked. */
+  readonly mostOpenOrders: number | undefined;
   /** Address of the private server that plays the exchange; undefined of the exchange itself. */
   readonly server: string | undefined;
 }
@@ -117,8 +119,12 @@ export class CandleFolder {
     const needed = [tickSize, lotSize, minQuantity, minNotional];
     if (!needed.every((text) => typeof text === "string"))
       throw damaged(file, "it lacks rules of the market");
+    const { mostOpenOrders: most } = rest;
+    if (most !== undefined && !(Number.isSafeInteger(most) && most > 0))
+      throw damaged(file, "mostOpenOrders is no count");
     return {
       ...(told as StoredRules),
+      mostOpenOrders: most,
       makerFee: rest.makerFee,
       takerFee: rest.takerFee,
       server: rest.server,

@@ -276,6 +276,21 @@ describe("stored candles", () => {
     expect(days.stdout).toMatch(/^speed +\d+ candles\/s/m);
   });
 
+  it("come with the market's limit: a back-test refuses a grid with more orders than may rest, as run does", async () => {
+    await run(`download-data -c ${CONFIG} --pairs BTC/USDT --timerange 20240129-20240130`);
+
+    const [most, tooMany] = await runAll(
+      `backtest --symbol BTC/USDT --fee 0 ${GRID.replace("--grids 30", "--grids 200")}`,
+      `backtest --symbol BTC/USDT --fee 0 ${GRID.replace("--grids 30", "--grids 201")}`,
+    );
+
+    expect(most).toMatchObject({ code: DONE, stderr: "" });
+    expect(tooMany).toMatchObject({ code: WRONG, stdout: "" });
+    expect(tooMany.stderr).toMatch(
+      /^quantmesh: up to 201 orders rest, and the exchange takes 200 of an account: set order_cleanup_threshold to 200 or less for BTC\/USDT \(trading\.symbols\), or use fewer levels$/m,
+    );
+  });
+
   it("are back-tested for every grid of a config, one object each", async () => {
     writeFileSync(join(cwd, CONFIG), configOnVenue(venue, ["BTC/USDT", "ETH/USDT"]));
     await run(`download-data -c ${CONFIG} --timerange 20240129-20240131`);

@@ -62,12 +62,18 @@ describe("quantmesh on a real exchange", () => {
     expect(plan.stdout).toContain("start price       60000");
   });
 
-  it("says in one line that nobody answers", async () => {
+  it("says in one line that nobody answers, and once what can be done", async () => {
     configure("binance", { urls: { rest: "http://127.0.0.1:9", ws: "ws://127.0.0.1:9" } });
 
-    const end = await runCommand(["config", "check", "-c", CONFIG], { cwd });
+    for (const command of ["config check", "run", "download-data"]) {
+      const end = await runCommand([...command.split(" "), "-c", CONFIG], { cwd });
 
-    expect(end).toMatchObject({ code: 1, stdout: "", stderr: "quantmesh: binance: markets: NetworkError\n" });
+      expect(end.code, command).toBe(1);
+      expect(end.stderr, command).toMatch(
+        /^quantmesh: binance: markets: NetworkError; see that .* reaches binance, .*exchanges\.binance\.urls .*status page.*`quantmesh doctor -c FILE`.*\n$/,
+      );
+      expect(end.stdout.match(/status page/g), command).toBeNull();
+    }
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import { formatQuantity } from "../../domain/instrument.ts";
 import type { CcxtClient, CcxtRecord } from "./ccxt-client.ts";
 import { toInstrument } from "./ccxt-normalize.ts";
+import type { Dialect } from "./dialect.ts";
 
 export interface ListedMarket {
   /** `BTC/USDT`. */
@@ -18,6 +19,8 @@ export interface ListedMarket {
   /** As the exchange publishes them for everybody; undefined where it does not. */
   readonly makerFee: string | undefined;
   readonly takerFee: string | undefined;
+  /** So many orders of an account may rest; undefined where the exchange does not tell. */
+  readonly mostOpenOrders: number | undefined;
 }
 
 export interface MarketList {
@@ -31,13 +34,15 @@ export interface MarketList {
 export function listMarkets(
   exchange: string,
   client: Pick<CcxtClient, "markets" | "precisionMode">,
+  dialect: Pick<Dialect, "mostOpenOrders">,
 ): MarketList {
   const markets: ListedMarket[] = [];
   const unreadable: string[] = [];
   for (const [symbol, market] of Object.entries(client.markets ?? {})) {
     if (market["spot"] !== true || market["active"] === false) continue;
     try {
-      markets.push(describe(exchange, market, client.precisionMode));
+      const mostOpenOrders = dialect.mostOpenOrders(market);
+      markets.push({ ...describe(exchange, market, client.precisionMode), mostOpenOrders });
     } catch (error) {
       if (!(error instanceof QuantmeshError) || error.code === "INVARIANT") throw error;
       unreadable.push(symbol);
@@ -48,7 +53,11 @@ export function listMarkets(
   return { markets: markets.sort(bySymbol), unreadable: unreadable.sort() };
 }
 
-function describe(exchange: string, market: CcxtRecord, precisionMode: number): ListedMarket {
+function describe(
+  exchange: string,
+  market: CcxtRecord,
+  precisionMode: number,
+): Omit<ListedMarket, "mostOpenOrders"> {
   const [makerFee, takerFee] = [feeOf(market["maker"]), feeOf(market["taker"])];
   const fees = { maker: makerFee ?? "0", taker: takerFee ?? "0" };
   const instrument = toInstrument(exchange, market, precisionMode, fees);

@@ -114,7 +114,7 @@ export async function openMarketData(options: MarketDataOptions): Promise<Market
     name: exchange,
     timeframes: client.has["fetchOHLCV"] === true ? Object.keys(client.timeframes ?? {}) : [],
     candlesPerPage: pageOf(client),
-    list: listMarkets(exchange, client),
+    list: listMarkets(exchange, client, dialect),
     async time() {
       if (client.has["fetchTime"] !== true) return clock.now();
       const now = await read("time", async () => client.fetchTime());

@@ -1,9 +1,9 @@
 /** Candles and rules of an exchange as exact text, through ccxt's own parsing. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CcxtClient } from "../../../src/exchange/ccxt/ccxt-client.ts";
-import { BINANCE } from "../../../src/exchange/ccxt/binance.ts";
 import { toTextCandles } from "../../../src/exchange/ccxt/ccxt-normalize.ts";
 import { createClient } from "../../../src/exchange/ccxt/create-client.ts";
+import { BINANCE } from "../../../src/exchange/ccxt/binance.ts";
 import { listMarkets } from "../../../src/exchange/ccxt/listed-markets.ts";
 import { realClock } from "../../../src/exchange/sim/real-clock.ts";
 
@@ -96,7 +96,7 @@ describe("the list of markets", () => {
   };
 
   it("has the spot markets that are traded, by name, with rules in plain decimals", () => {
-    const { markets: found } = listMarkets("binance", { markets, precisionMode: 4 });
+    const { markets: found } = listMarkets("binance", { markets, precisionMode: 4 }, BINANCE);
     expect(found.map(({ symbol }) => symbol)).toEqual(["BTC/USDT", "ETH/USDT"]);
     expect(found[0]).toEqual({
       symbol: "BTC/USDT",
@@ -113,6 +113,6 @@ describe("the list of markets", () => {
   });
 
   it("names the markets whose rules cannot be read, instead of hiding them", () => {
-    expect(listMarkets("binance", { markets, precisionMode: 4 }).unreadable).toEqual(["ODD/USDT"]);
+    expect(listMarkets("binance", { markets, precisionMode: 4 }, BINANCE).unreadable).toEqual(["ODD/USDT"]);
   });
 });
