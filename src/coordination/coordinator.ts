@@ -234,7 +234,8 @@ export class Coordinator {
     const seat = seatOf(this.#view, me);
     const had = this.#seat;
     this.#seat = seat;
-    if (had && !seat && !this.#isDraining) this.#loseSeat("the seat was taken over");
+    // One that we are leaving has no symbols any more: it goes when all is given away.
+    if (had?.state === "held" && !seat) this.#loseSeat("the seat was taken over");
     this.#returnToWork();
     this.#noteChallenges();
     this.#noteSeats();
