@@ -41,6 +41,7 @@ export class Coordinator {
   #seat: Seat | undefined;
   #isDraining = false;
   #isOpen = false;
+  #wasReplaced = false;
   #checkedAt = 0;
   #cancelCheck: () => void = () => undefined;
 
@@ -234,7 +235,8 @@ export class Coordinator {
     const seat = seatOf(this.#view, me);
     const had = this.#seat;
     this.#seat = seat;
-    if (had && !seat && !this.#isDraining) this.#loseSeat("the seat was taken over");
+    // One that we are leaving has no symbols any more: it goes when all is given away.
+    if (had?.state === "held" && !seat) this.#loseSeat("the seat was taken over");
     this.#returnToWork();
     this.#noteChallenges();
     this.#noteSeats();
@@ -247,10 +249,13 @@ export class Coordinator {
 
   /** True where another process has registered under our id: this one ends. */
   #isReplaced(): boolean {
+    // It stays so, though the seat that it had may stand under its name for a moment more.
+    if (this.#wasReplaced) return true;
     const { me, owner } = this.#options;
     const registered = this.#view.members.get(me.id);
     if (!this.#isOpen || registered === undefined || registered.incarnation === me.incarnation) return false;
     this.#isOpen = false;
+    this.#wasReplaced = true;
     this.#loseSeat("another process has registered under our id");
     const message = `another process has registered as instance "${me.id}": give each instance an id of its own`;
     owner.failed(new QuantmeshError("ALREADY_RUNNING", message));

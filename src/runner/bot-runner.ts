@@ -139,8 +139,8 @@ export class BotRunner {
     }
     this.#session = session;
     await session.start();
-    // One that was lost, or whose database went away, while it started does not trade, though its start came to its end.
-    if (session.signal.aborted || session.books.isAway) return session;
+    // One that was lost or given away, or whose database went away, while it started does not trade, though its start came to its end.
+    if (session.signal.aborted || this.#stopping.signal.aborted || session.books.isAway) return session;
     const { symbol } = this.setup.market;
     this.#ports.log.info({ symbol, epoch: session.claim.epoch }, "bot.trading");
     this.#ports.onTrading?.(symbol);

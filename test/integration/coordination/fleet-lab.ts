@@ -64,6 +64,8 @@ export interface LabStart {
   readonly times?: Partial<CoordinatorTimes>;
   /** Called before it asks etcd for the first time. */
   readonly beforeOpen?: (instance: LabInstance) => void;
+  /** Called when it must end. */
+  readonly failed?: (instance: LabInstance) => void;
   /** Ends its wait for etcd. */
   readonly signal?: AbortSignal;
   /** What its heartbeat connections are encrypted with. */
@@ -133,7 +135,10 @@ export class FleetLab {
         },
         told: () => undefined,
         drainAsked: () => undefined,
-        failed: (error) => failures.push(error),
+        failed: (error) => {
+          failures.push(error);
+          start.failed?.(instance);
+        },
       },
     });
     const close = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 /** A fleet's seats over a real etcd: shared, taken over, given back, and left alone where nothing has happened. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { formatSeat } from "../../../src/coordination/fleet-view.ts";
 import type { PrivateServer } from "../../support/servers/private-server.ts";
 import { describeWithServers } from "../../support/servers/private-server.ts";
 import { startEtcd } from "../../support/servers/etcd.ts";
@@ -142,7 +143,8 @@ describeWithServers(["etcd"], "a fleet over etcd", () => {
     await lab.untilShared(["a"]);
     await a.crash();
 
-    const again = await lab.start("a");
+    // It may look at what is assigned once more before the other has its seat.
+    const again = await lab.start("a", { failed: ({ coordinator }) => coordinator.reassign() });
     await lab.untilShared(["a"]);
     expect(again.coordinator.seat).toMatchObject({ number: 1, how: "returned" });
 
@@ -183,5 +185,24 @@ describeWithServers(["etcd"], "a fleet over etcd", () => {
     expect(again.coordinator.view.seats).toMatchObject([{ state: "held", how: "drained", from: "a" }]);
     const owners = [again, ...standbys].filter(({ owned }) => owned.size > 0);
     expect(owners.map(({ coordinator }) => coordinator.seat?.from)).toEqual(["a"]);
+  });
+
+  it("tells an instance whose seat was taken over at the moment of its drain that it has lost everything", async () => {
+    const a = await lab.start("a");
+    await lab.untilShared(["a"]);
+    const standby = await lab.start("s", { role: "standby" });
+    const { coordinator } = standby;
+    const key = coordinator.keys.seat(1);
+    const value = formatSeat({ holder: coordinator.me, state: "held", how: "suspected", from: "a" });
+
+    a.etcdLink.freeze();
+    expect(await coordinator.write([], [{ kind: "put", key, value }])).toBe(true);
+    // It may get no answer in time: what it sees of the seat later is the same.
+    const draining = a.coordinator.drain().catch(() => undefined);
+    a.etcdLink.mend();
+    await draining;
+
+    await until(() => a.losses.length > 0);
+    await lab.untilShared(["s"]);
   });
 });
