@@ -20,14 +20,17 @@ const HOME_AND_CLEAR = "\u001b[H\u001b[J";
 const OTHER_SCREEN = "\u001b[?1049h\u001b[?25l";
 const OWN_SCREEN = "\u001b[?25h\u001b[?1049l";
 
+/** A terminal; one that does not tell its height has none, or 0. */
+type Screen = Pick<NodeJS.WriteStream, "write"> & { readonly rows?: number | undefined };
+
 export class LiveStatus {
-  readonly #out: Pick<NodeJS.WriteStream, "write">;
+  readonly #out: Screen;
   readonly #events: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** How much longer the start may wait, as it was said last, ms. */
   #waitsMs = 0;
 
-  constructor(out: Pick<NodeJS.WriteStream, "write">) {
+  constructor(out: Screen) {
     this.#out = out;
   }
 
@@ -72,12 +75,15 @@ export class LiveStatus {
     const { position, total } = running.market.progress();
     const replayed = total === undefined ? "" : `  replay ${((100 * position) / total).toFixed(1)} %`;
     const where = running.url === undefined ? "" : `  ${running.url}/metrics`;
-    const lines = [
+    const bots = [
       `${BOLD}quantmesh${PLAIN}${replayed}${DIM}${where}  Ctrl-C stops; resting orders stay${PLAIN}`,
       ...running.instance.statuses().flatMap(renderBot),
       "",
-      ...this.#events,
     ];
+    // A line too many would push the first one out at the top; the cursor stands on one of its own.
+    const { rows = 0 } = this.#out;
+    const room = rows > 0 ? Math.max(0, rows - bots.length - 1) : LINES_KEPT;
+    const lines = [...bots, ...this.#events.slice(Math.max(0, this.#events.length - room))];
     return lines.map((line) => `${line}\n`).join("");
   }
 }
@@ -98,8 +104,8 @@ function renderBot(status: BotStatus): readonly string[] {
     "",
     `${BOLD}${text.symbol}${PLAIN}  ${text.mode}  position ${text.position} ${bot.instrument.base}` +
       `  fills ${text.fills}  trades ${text.trades}`,
-    `  grid profit ${text.gridProfit}  inventory ${text.inventoryPnl}  unrealized ${text.unrealizedPnl}` +
-      `  total ${BOLD}${text.totalPnl}${PLAIN} ${bot.instrument.quote}  fees ${text.fees}`,
+    `  grid profit ${text.gridProfit}  inventory ${text.inventoryPnl}  unrealized ${text.unrealizedPnl}`,
+    `  total ${BOLD}${text.totalPnl}${PLAIN} ${bot.instrument.quote}  fees ${text.fees}`,
     ...sells
       .slice(0, ORDERS_AROUND)
       .reverse()

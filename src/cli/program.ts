@@ -25,6 +25,7 @@ export function createProgram(): Command {
     .description("A distributed grid-trading bot fleet: no order placed twice, no fill lost.")
     .version(readVersion())
     .enablePositionalOptions()
+    .helpCommand(true)
     .showHelpAfterError("(quantmesh -h shows the commands)")
     .exitOverride()
     .option("-c, --config <file>", "start an instance from this config file (same as `run -c`)")
@@ -76,8 +77,11 @@ async function run(config: string, { standby = false }: { readonly standby?: boo
   await runCommand(config, { standby });
 }
 
-/** Sub-commands made with `addCommand` or `command` after the settings still need them. */
+/**
+ * Sub-commands made with `addCommand` or `command` after the settings still need them. A word too many is refused there, not
+ * passed over: it would mostly be the second half of something that was meant.
+ */
 function inheritSettings(from: Command, command: Command): void {
-  command.copyInheritedSettings(from);
+  command.copyInheritedSettings(from).allowExcessArguments(false);
   for (const child of command.commands) inheritSettings(from, child);
 }

@@ -5,6 +5,7 @@ import type { MarketKey } from "../domain/claim.ts";
 import type { Execution } from "../domain/fill.ts";
 import type { BotCode, ClientOrderId, Side } from "../domain/ids.ts";
 import { instant } from "../domain/ids.ts";
+import { unavailable } from "./database.ts";
 import { cannotOpen, prepareFile } from "./sqlite-file.ts";
 import { wholeMs } from "./column-text.ts";
 import type { FillSpool, SpooledFill, SpoolOutcome } from "./storage.ts";

@@ -148,6 +148,12 @@ const USAGES: readonly UsageCase[] = [
     says: /^error: unknown command 'chek'/,
   },
   {
+    name: "a word too many",
+    args: "bots -c quantmesh.yaml extra",
+    code: WRONG,
+    says: /^error: too many arguments for 'bots'\. Expected 0 arguments but got 1\./,
+  },
+  {
     name: "no config for run",
     args: "run",
     code: WRONG,

@@ -8,6 +8,12 @@ import type { Candles } from "./candles.ts";
 const HEADER = "timestamp,open,high,low,close,volume";
 const COLUMNS = HEADER.split(",");
 const ONE_MINUTE_MS = 60_000;
+/** Seconds since 1970 of any year from 2001 to 5138 lie between these; as milliseconds they are of 1970 to 1973. */
+const [SECONDS_FROM, SECONDS_TO] = [1e9, 1e11] as const;
+/** Milliseconds of the year 5138: what is later counts microseconds, as Binance's files do since 2025. */
+const MICROSECONDS_FROM = 1e14;
+/** What some programs write before UTF-8 text. */
+const BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf";
 const [NEWLINE, RETURN, COMMA, POINT, ZERO, NINE] = [10, 13, 44, 46, 48, 57] as const;
 
 /** Reads the content of a candle file; `file` is only its name in errors. Throws DATA_INVALID. */
@@ -50,6 +56,8 @@ class CandleParser {
     let length = 0;
     for (; !this.#isAtEnd(); length += 1) {
       const at = this.#readTimestamp();
+      if (at >= MICROSECONDS_FROM) throw this.#wrongUnit(at, "microseconds");
+      if (length === 0 && at >= SECONDS_FROM && at < SECONDS_TO) throw this.#wrongUnit(at, "seconds");
       if (at <= before) throw this.#error(`timestamp ${at} is not after the one before it, ${before}`);
       intervalMs = Math.min(intervalMs, at - before);
       timestamp[length] = before = at;
@@ -75,8 +83,9 @@ class CandleParser {
   }
 
   #readHeader(): void {
-    this.#at = this.#lineEnd(0);
-    if (this.#text(0, this.#at) !== HEADER) throw this.#error(`the header is not "${HEADER}"`);
+    const start = this.#text(0, BYTE_ORDER_MARK.length) === BYTE_ORDER_MARK ? BYTE_ORDER_MARK.length : 0;
+    this.#at = this.#lineEnd(start);
+    if (this.#text(start, this.#at) !== HEADER) throw this.#error(`the header is not "${HEADER}"`);
     this.#nextLine();
   }
 
@@ -179,6 +188,10 @@ class CandleParser {
     }
     const before = this.#text(this.#lineStart, this.#numberStart).split(",").length - 1;
     return this.#error(`${COLUMNS[before]} "${columns[before]}" is not a plain decimal number`);
+  }
+
+  #wrongUnit(at: number, unit: string): QuantmeshError {
+    return this.#error(`timestamp ${at} looks like ${unit}: give milliseconds since 1970`);
   }
 
   #offTick(): QuantmeshError {

@@ -110,6 +110,22 @@ describe("a candle file", () => {
     await expect(load(["0,1,1.25,1,1.3,0"], "0.25")).rejects.toThrow("price 1.3 is not a multiple");
   });
 
+  it("in seconds or microseconds is refused, wherever the unit changes", async () => {
+    const rest = "1,1,1,1,1";
+    await expect(load([`1700000000,${rest}`])).rejects.toThrow(
+      "candles.csv line 2: timestamp 1700000000 looks like seconds: give milliseconds since 1970",
+    );
+    await expect(load([`1735689540000,${rest}`, `1735689600000000,${rest}`])).rejects.toThrow(
+      "candles.csv line 3: timestamp 1735689600000000 looks like microseconds: give milliseconds since 1970",
+    );
+  });
+
+  it("may begin with the mark of UTF-8", async () => {
+    const marked = await loadCandles(write(`\u{feff}${HEADER}\n0,1,2,1,2,1\n`), parseMoney("1"));
+
+    expect(marked.length).toBe(1);
+  });
+
   it("needs its header, a candle, and to be there", async () => {
     const tick = parseMoney("1");
     const missing = path.join(folder, "missing.csv");
