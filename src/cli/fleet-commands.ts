@@ -178,7 +178,7 @@ async function showStatus(fleet: OutsideFleet, { watch, json }: Options): Promis
   }
 }
 
-function formatStatus({ fleet, instances, symbols, config, moves, problems }: FleetStatus): string {
+function formatStatus({ fleet, instances, symbols, config, moves, left, problems }: FleetStatus): string {
   const text = (value: string | number | undefined): string => (value === undefined ? "-" : String(value));
   const age = (ms: number | undefined): string => (ms === undefined ? "-" : `${Math.round(ms / 1000)} s`);
   return [
@@ -203,6 +203,7 @@ function formatStatus({ fleet, instances, symbols, config, moves, problems }: Fl
     ),
     "",
     ...moves.map(formatMove),
+    ...left,
     ...(problems.length === 0 ? ["all is well"] : problems.map((problem) => `! ${problem}`)),
   ].join("\n");
 }

@@ -48,6 +48,8 @@ export interface FleetStatus {
   readonly config: ConfigStatus | undefined;
   /** What became of moves a while ago, and those that are proposed. */
   readonly moves: readonly MoveStatus[];
+  /** Of bots that nobody runs any more: one sentence for each whose orders may still rest, with the money that they need. */
+  readonly left: readonly string[];
   /** One sentence for each thing that is not as it should be. */
   readonly problems: readonly string[];
 }
@@ -115,8 +117,20 @@ export function fleetStatus(facts: FleetFacts): FleetStatus {
     moves: moves.map(({ symbol, from, to, state, at }) => {
       return { symbol, from, to, state, ageMs: Math.max(0, now - at) };
     }),
+    left: leftBehind(facts.bots, new Set(rows.map(({ symbol }) => symbol))),
     problems,
   };
+}
+
+/** Removed from the config: what rests on the exchange stays, and its money stays set aside, until the bot runs again. */
+function leftBehind(bots: readonly BotSummary[], shown: ReadonlySet<string>): readonly string[] {
+  return bots
+    .filter(({ bot, workingOrders }) => workingOrders > 0 && !shown.has(bot.market.symbol))
+    .map(
+      ({ bot, workingOrders }) =>
+        `${bot.market.symbol}: not in the config, but ${workingOrders} orders may rest and keep their money: ` +
+        "put it back, or run it once in a config of its own with system.cancel_on_exit",
+    );
 }
 
 /** Instances of which nobody knows that they live: a kill and a sleep look the same from here. */

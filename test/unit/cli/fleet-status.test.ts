@@ -1,6 +1,8 @@
 /** What `quantmesh status` says of instances that do not answer: never more than is known. */
 import { describe, expect, it } from "vitest";
 import { fleetStatus, silentMembers } from "../../../src/cli/fleet-status.ts";
+import type { BotSummary } from "../../../src/storage/storage.ts";
+import { NO_TOTALS, sampleBot } from "../../contract/storage-samples.ts";
 import type { FleetView, Member, Seat } from "../../../src/coordination/fleet-view.ts";
 
 const member = (id: string, more: Partial<Member> = {}): Member => ({
@@ -23,7 +25,12 @@ const seat = (number: number, holder: string): Seat => ({
   revision: number,
 });
 
-function shown(members: readonly Member[], seats: readonly Seat[], timeLeft: Record<string, number> = {}) {
+function shown(
+  members: readonly Member[],
+  seats: readonly Seat[],
+  timeLeft: Record<string, number> = {},
+  bots: readonly BotSummary[] = [],
+) {
   const view: FleetView = {
     members: new Map(members.map((one) => [one.id, one])),
     seats,
@@ -41,7 +48,7 @@ function shown(members: readonly Member[], seats: readonly Seat[], timeLeft: Rec
     moves: [],
     symbols: ["BTC/USDT"],
     claims,
-    bots: [],
+    bots,
     lastChanges: new Map(),
     now: 0,
   };
@@ -50,9 +57,26 @@ function shown(members: readonly Member[], seats: readonly Seat[], timeLeft: Rec
     silent: silentMembers(view).map(({ id }) => id),
     roles: status.instances.map(({ id, role, symbols }) => `${id} ${role} ${symbols}`),
     problems: status.problems,
+    ...(bots.length > 0 ? { left: status.left } : {}),
     leases: status.instances.map(({ leaseEndsInMs }) => leaseEndsInMs),
   };
 }
+
+it("names a bot that is not in the config and has orders, and no other", () => {
+  const bot = (symbol: string, workingOrders: number): BotSummary => ({
+    bot: sampleBot("bot0000001", symbol),
+    mode: "running",
+    modeReason: "",
+    totals: NO_TOTALS,
+    workingOrders,
+  });
+  const bots = [bot("BTC/USDT", 4), bot("ETH/USDT", 3), bot("XRP/USDT", 0)];
+
+  expect(shown([member("a", { seat: 1 })], [seat(1, "a")], {}, bots)).toMatchObject({
+    problems: [],
+    left: [expect.stringMatching(/^ETH\/USDT: not in the config, but 3 orders may rest .*cancel_on_exit/)],
+  });
+});
 
 describe("an instance", () => {
   it("that knows of its seat, and that the others hear, is well", () => {
