@@ -6,12 +6,11 @@ import type { Bot } from "../domain/grid.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { formatPrice } from "../domain/instrument.ts";
 import type { BotLedger } from "../domain/ledger.ts";
-import { formatMoney } from "../domain/amounts.ts";
 import { createBot } from "../strategy/create-bot.ts";
 import type { Rules } from "../strategy/rules.ts";
 import { resolveRules } from "../strategy/rules.ts";
 import type { GridRules, GridSettings } from "../strategy/settings.ts";
-import { canonicalSettings } from "../strategy/settings.ts";
+import { KEEP_STORED_GRID, differenceFromStored } from "../strategy/stored-grid.ts";
 import type { RunnerPorts } from "./ports.ts";
 
 export interface BotSetup {
@@ -106,23 +105,9 @@ function overtaken({ symbol }: MarketKey): QuantmeshError {
   return new QuantmeshError("STALE_EPOCH", `${symbol} was claimed by another instance meanwhile`);
 }
 
-function refuseChanged(stored: Bot, { market, settings }: BotSetup, instrument: Instrument): void {
-  const wanted = canonicalSettings(settings);
-  const remedy =
-    "A grid with orders and inventory is never re-laid silently: " +
-    "put the old settings back, or give the new grid a database of its own.";
-  if (stored.settings !== wanted) {
-    throw new QuantmeshError(
-      "CONFIG_INVALID",
-      `the stored grid of ${market.symbol} differs from the config\n  stored: ${stored.settings}\n  config: ${wanted}\n${remedy}`,
-    );
-  }
-  const sizes = (of: Instrument): string =>
-    `tick ${formatMoney(of.tickSize)}, lot ${formatMoney(of.lotSize)}`;
-  if (sizes(stored.instrument) !== sizes(instrument)) {
-    throw new QuantmeshError(
-      "CONFIG_INVALID",
-      `the instrument of the stored grid of ${market.symbol} differs\n  stored: ${sizes(stored.instrument)}\n  exchange: ${sizes(instrument)}\n${remedy}`,
-    );
+function refuseChanged(stored: Bot, { settings }: BotSetup, instrument: Instrument): void {
+  const difference = differenceFromStored(stored, settings, instrument);
+  if (difference !== undefined) {
+    throw new QuantmeshError("CONFIG_INVALID", `${difference}\n${KEEP_STORED_GRID}`);
   }
 }

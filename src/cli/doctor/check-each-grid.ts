@@ -1,8 +1,11 @@
 /** Lays each configured grid out by itself: one that cannot trade does not hide another. */
 import type { Config, GridConfig } from "../../config/schema.ts";
+import type { MarketKey } from "../../domain/claim.ts";
 import { hasCode } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/finding.ts";
 import { fault, warn } from "../../domain/finding.ts";
+import type { Bot } from "../../domain/grid.ts";
+import { KEEP_STORED_GRID, differenceFromStored } from "../../strategy/stored-grid.ts";
 import type { CheckedGrid, Prices } from "../check-grids.ts";
 import { checkOneGrid } from "../check-grids.ts";
 import { judgeGrid } from "./judge-grids.ts";
@@ -22,14 +25,20 @@ type GridEnd =
 
 const GRIDS_AT_ONCE = 10;
 
-/** `prices`: of a real exchange. */
-export async function checkEachGrid(config: Config, prices: Prices | undefined): Promise<EachGrid> {
+/** `prices`: of a real exchange. `stored`: the bots that trade already. */
+export async function checkEachGrid(
+  config: Config,
+  prices: Prices | undefined,
+  stored: readonly Bot[] = [],
+): Promise<EachGrid> {
   const { symbols } = config.trading;
   const ends: GridEnd[] = [];
   for (let from = 0; from < symbols.length; from += GRIDS_AT_ONCE) {
     const some = symbols.slice(from, from + GRIDS_AT_ONCE);
     ends.push(
-      ...(await Promise.all(some.map(async (grid, index) => checkOne(config, prices, grid, from + index)))),
+      ...(await Promise.all(
+        some.map(async (grid, index) => checkOne(config, prices, stored, grid, from + index)),
+      )),
     );
   }
   const checked = ends.flatMap((end) => (end.kind === "checked" ? [end.grid] : []));
@@ -51,11 +60,20 @@ export async function checkEachGrid(config: Config, prices: Prices | undefined):
 async function checkOne(
   config: Config,
   prices: Prices | undefined,
+  stored: readonly Bot[],
   grid: GridConfig,
   index: number,
 ): Promise<GridEnd> {
+  const findBot = ({ exchange, account, symbol }: MarketKey): Bot | undefined =>
+    stored.find(
+      ({ market }) => market.exchange === exchange && market.account === account && market.symbol === symbol,
+    );
   try {
-    const checked = await checkOneGrid(config, grid, prices);
+    const checked = await checkOneGrid(config, grid, prices, async (market) => findBot(market));
+    const bot = findBot(checked.preview.market);
+    const difference = bot && differenceFromStored(bot, checked.settings, checked.instrument);
+    if (difference !== undefined)
+      return { kind: "wrong", finding: fault("grid", difference, KEEP_STORED_GRID) };
     return { kind: "checked", grid: checked, finding: judgeGrid(checked) };
   } catch (error) {
     if (hasCode(error, "EXCHANGE_AUTH")) return { kind: "keyRefused" };

@@ -3,6 +3,7 @@ import type { Config, RealExchangeConfig } from "../../config/schema.ts";
 import { hasCode } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/finding.ts";
 import { fault, ok, warn } from "../../domain/finding.ts";
+import type { Bot } from "../../domain/grid.ts";
 import type { RoundTrip } from "../../domain/round-trip.ts";
 import { clockOffset, formatMs, formatOffset, medianMs } from "../../domain/round-trip.ts";
 import type { Balance } from "../../exchange/exchange.ts";
@@ -24,10 +25,17 @@ const WORTH_TELLING_SHARE = 0.25;
 /** Reads leave the rest of the limits to orders, as in the request budget. */
 const READ_SHARE = 0.7;
 
-/** `instances`: how many run or are configured. On the simulated market only the grids are looked at. */
-export async function checkExchange(config: Config, instances: number): Promise<readonly Finding[]> {
+/**
+ * `instances`: how many run or are configured. `stored`: the bots that trade already. On the simulated market only the
+ * grids are looked at.
+ */
+export async function checkExchange(
+  config: Config,
+  instances: number,
+  stored: readonly Bot[],
+): Promise<readonly Finding[]> {
   const found = realExchangeOf(config);
-  if (!found) return (await checkEachGrid(config, undefined)).findings;
+  if (!found) return (await checkEachGrid(config, undefined, stored)).findings;
   const { name, real } = found;
   const refusal = refusalIn(name, real.mode);
   const { keys, finding: keyFinding } = keysOf(name, real);
@@ -48,7 +56,7 @@ export async function checkExchange(config: Config, instances: number): Promise<
     const clock = await checkClock(view, name, real.request_window_ms);
     const [key, grids, account] = await Promise.all([
       keys && refusal === undefined ? checkKey(view, name, real.allow_withdrawal_key) : undefined,
-      checkEachGrid(config, view.exchange),
+      checkEachGrid(config, view.exchange, stored),
       keys && refusal === undefined ? readBalances(view, name) : undefined,
     ]);
     return [

@@ -17,7 +17,7 @@ import { checkPorts } from "./check-ports.ts";
 import type { FleetSight } from "./look-at-fleet.ts";
 import { judgeFleet } from "./look-at-fleet.ts";
 import type { Check } from "./run-checks.ts";
-import { reasonOf } from "./run-checks.ts";
+import { reasonOf, within } from "./run-checks.ts";
 
 export interface Installation {
   readonly config: Config;
@@ -124,8 +124,11 @@ export function plannedChecks(installation: Installation): readonly Check[] {
         "see whether this computer reaches the exchange (firewall, proxy), or give it longer with --timeout",
       limitMs: EXCHANGE_LIMITS * limitMs,
       run: async () => {
+        const { listStoredBots } = await import("../find-stored-bot.ts");
         const { checkExchange } = await import("./check-exchange.ts");
-        return checkExchange(config, instances);
+        // Of a database that does not answer, database.reach tells.
+        const stored = await within(limitMs, listStoredBots(config)).catch(() => []);
+        return checkExchange(config, instances, stored);
       },
     },
   ];

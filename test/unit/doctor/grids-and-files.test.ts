@@ -100,6 +100,27 @@ describe("grids", () => {
     ]);
     expect(checked).toHaveLength(1);
   });
+
+  it("that are stored must be those of the config, as a start would refuse others", async () => {
+    const stored = (await grids()).map(({ preview }) => preview);
+    const [first, second] = [
+      { symbol: "BTC/USDT", ...GRID },
+      { symbol: "ETH/USDT", ...GRID },
+    ];
+    const changed = config({ trading: { symbols: [first, { ...second, grids: "5" }] } });
+
+    const { findings, checked } = await checkEachGrid(changed, undefined, stored);
+
+    expect(findings).toMatchObject([
+      { level: "ok" },
+      {
+        level: "fault",
+        says: expect.stringMatching(/stored grid of ETH\/USDT differs[^]*"grids":4[^]*"grids":5/),
+        remedy: expect.stringContaining("put the old settings back"),
+      },
+    ]);
+    expect(checked).toHaveLength(1);
+  });
 });
 
 describe("a config file", () => {
