@@ -6,6 +6,8 @@ interface Waiter {
   readonly keys: readonly string[];
   /** Ends its pause. */
   wake: () => void;
+  /** Ends its wait. */
+  readonly end: () => void;
 }
 
 /**
@@ -23,7 +25,7 @@ const COURTESY_MS = 50;
 
 export class WaitingLine {
   readonly #line = new Set<Waiter>();
-  readonly #closed = new AbortController();
+  #isClosed = false;
   #isUsed = false;
   /** When keys were released here, in local monotonic ms. */
   readonly #released = new Map<string, number>();
@@ -40,9 +42,13 @@ export class WaitingLine {
   ): Promise<Grant | undefined> {
     this.#isUsed = true;
     const since = performance.now();
-    const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
-    const over = AbortSignal.any([timeout, signal, this.#closed.signal]);
-    const waiter: Waiter = { keys, wake: () => undefined };
+    // Not AbortSignal.any of a timeout signal: once that is garbage, its time never ends (nodejs/node#57736).
+    const ending = new AbortController();
+    const { signal: over } = ending;
+    const waiter: Waiter = { keys, wake: () => undefined, end: () => ending.abort() };
+    if (signal.aborted || this.#isClosed) waiter.end();
+    signal.addEventListener("abort", waiter.end);
+    const timer = setTimeout(waiter.end, timeoutMs);
     this.#line.add(waiter);
     try {
       if (this.#wasJustReleased(keys)) await pause(waiter, NEWCOMER_PAUSE_MS, over);
@@ -53,9 +59,11 @@ export class WaitingLine {
         }
         await pause(waiter, pauseAfter(performance.now() - since), over);
       }
-      if (this.#closed.signal.aborted) throw closedLock();
+      if (this.#isClosed) throw closedLock();
       return undefined;
     } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", waiter.end);
       this.#line.delete(waiter);
       this.#wakeAll();
     }
@@ -86,7 +94,8 @@ export class WaitingLine {
   }
 
   close(): void {
-    this.#closed.abort();
+    this.#isClosed = true;
+    for (const { end } of this.#line) end();
   }
 
   /** Nobody who came before waits for one of the same keys. */

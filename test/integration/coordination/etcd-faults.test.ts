@@ -79,6 +79,9 @@ describeWithServers(["etcd"], "a fleet whose etcd fails", () => {
     const copy = await keepCopy(node);
     const [a, b] = await Promise.all([lab.start("a"), lab.start("b")]);
     await lab.untilShared(["a", "b"]);
+    // What is written after the restore stays below: who looks late finds as well that revisions begin anew.
+    await raiseRevision(node);
+    await Promise.all([a, b].map(({ coordinator }) => coordinator.refresh()));
 
     await restore(node, copy);
 
@@ -210,6 +213,13 @@ async function keepCopy(node: PrivateServer): Promise<string> {
   cpSync(`${node.folder}/data`, copy, { recursive: true });
   await node.restart();
   return copy;
+}
+
+/** Writes more often than the instances do in a test. */
+async function raiseRevision({ port }: PrivateServer): Promise<void> {
+  const etcd = new Etcd3({ hosts: `http://127.0.0.1:${port}` });
+  for (let times = 0; times < 200; times += 1) await etcd.put("noise").value(times);
+  etcd.close();
 }
 
 /** Brings back what was kept, as an operator does from a backup: revisions begin again where they were then. */
