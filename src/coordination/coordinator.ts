@@ -61,6 +61,7 @@ export class Coordinator {
       log,
       listIntervalMs: times.listIntervalMs,
       changed: () => this.#changed(),
+      restored: () => this.#beginAnew(),
     });
     this.#lease = new LeaseKeeper({
       store,
@@ -270,6 +271,15 @@ export class Coordinator {
     this.#options.log.warn({ reason }, "seat.lost");
     this.#options.owner.lost(reason);
     void this.refresh();
+  }
+
+  /** The seats of a store that was restored are not those that are known: who had one gets another, and goes on as what it is. */
+  #beginAnew(): void {
+    this.#history.forget();
+    if (this.#seat === undefined) return;
+    const role = this.#role;
+    this.#loseSeat("etcd was restored to an earlier state");
+    this.#role = role;
   }
 
   /** Who stands by because its seat was taken is an active instance again where nobody has a seat any more. */

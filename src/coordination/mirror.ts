@@ -12,6 +12,8 @@ export interface MirrorOptions {
   readonly listIntervalMs: number;
   /** Called after each change, and after each listing. */
   readonly changed: () => void;
+  /** Called where the store was restored from a backup: what was known of it before is void. */
+  readonly restored?: () => void;
 }
 
 /** How long after a failed call the next one follows, ms. */
@@ -26,6 +28,8 @@ export class Mirror {
   #revision = 0;
   /** The highest revision that the store has told of in any way. */
   #newest = 0;
+  /** How often the store was restored from a backup. */
+  #restores = 0;
   #verifiedAt = Number.NEGATIVE_INFINITY;
   #running: readonly Promise<void>[] = [];
   #watching = new AbortController();
@@ -53,9 +57,10 @@ export class Mirror {
   async verify(): Promise<void> {
     const { store, prefix, clock } = this.#options;
     const asked = clock.monotonic();
-    const known = this.#newest;
+    const [known, restores] = [this.#newest, this.#restores];
     const listing = await store.list(prefix);
-    if (listing.revision < known) this.#startOver(known, listing.revision);
+    // Another call may have found the same restore meanwhile.
+    if (listing.revision < known && restores === this.#restores) this.#startOver(known, listing.revision);
     this.#replace(listing);
     this.#verifiedAt = asked;
     this.#options.changed();
@@ -128,6 +133,8 @@ export class Mirror {
     this.#options.log.warn({ known, found }, "coordination.store_restored");
     [this.#entries, this.#deleted] = [new Map(), new Map()];
     [this.#revision, this.#newest] = [0, 0];
+    this.#restores += 1;
+    this.#options.restored?.();
     // It waits for revisions that are far away now.
     this.#watching.abort();
   }

@@ -32,6 +32,13 @@ export class SeatHistory {
     }
   }
 
+  /** Seats begin anew, and so do their revisions: nobody has left a ring that is not there yet. */
+  forget(): void {
+    this.#orphanedSince.clear();
+    this.#protectedUntil.clear();
+    this.#lastOnRing = undefined;
+  }
+
   orphanedSince(seat: Seat): number | undefined {
     return this.#orphanedSince.get(nameOf(seat));
   }
