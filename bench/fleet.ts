@@ -12,7 +12,8 @@ const KILLS = 20;
 const FREEZES = 3;
 /** Deaths at whose moment a successor is only started. */
 const COLD_STARTS = 4;
-const HANDOVERS = 12;
+/** With a market that moves as fast as two cores can follow, and again while it stands still. */
+const HANDOVERS = 20;
 const LEASES = 5;
 const SHORTEST_LEASE_MS = 2000;
 
@@ -32,8 +33,10 @@ export async function benchFleet(): Promise<readonly BenchResult[]> {
     console.error(`killed ${KILLS} times; frozen ${FREEZES} times: ${freezes.map(Math.round).join(", ")} ms`);
     const cold: number[] = [];
     for (let start = 0; start < COLD_STARTS; start += 1) cold.push(await fleet.killWithoutStandby());
-    const pauses: number[] = [];
-    for (let turn = 0; turn < HANDOVERS; turn += 1) pauses.push(await fleet.handOver(turn));
+    const busy = await fleet.handOverMany();
+    await lab.stopMarket();
+    await lab.catchUp();
+    const calm = await fleet.handOverMany();
     const against = (name: string, values: readonly number[]): BenchResult => result(name, values, bare);
     return [
       against("fleet: first claim after a kill", kills.first),
@@ -41,7 +44,8 @@ export async function benchFleet(): Promise<readonly BenchResult[]> {
       against("fleet: first order after a kill, warm standby", kills.orders),
       against("fleet: first order after a kill, cold start", cold),
       against("fleet: all claims after a freeze", freezes),
-      against("fleet: pause of a planned move", pauses),
+      against("fleet: pause of a planned move, restless market", busy),
+      against("fleet: pause of a planned move, calm market", calm),
     ];
   } finally {
     await endCommands();
@@ -121,8 +125,15 @@ class Fleet {
     return Math.max(...claims) - frozen;
   }
 
+  async handOverMany(): Promise<readonly number[]> {
+    const pauses: number[] = [];
+    for (let turn = 0; turn < HANDOVERS; turn += 1) pauses.push(await this.#handOver(turn));
+    console.error(`pauses of planned moves: ${pauses.map(Math.round).join(", ")} ms`);
+    return pauses;
+  }
+
   /** Moves a symbol to the next seat; the time in which nobody trades it. */
-  async handOver(turn: number): Promise<number> {
+  async #handOver(turn: number): Promise<number> {
     const rows = await this.#lab.query<{ symbol: string; id: string }>(
       "select symbol, split_part(holder, ' ', 1) as id from claims where token <> '' order by symbol",
     );
