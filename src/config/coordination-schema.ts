@@ -102,7 +102,9 @@ export const coordinationSchema = section({
       .describe("Seconds for which a symbol that was moved stays where it is."),
     gain: number(0.01, 0.9)
       .default(0.05)
-      .describe("Share by which a move must lower the load of the busier of its two seats."),
+      .describe(
+        "Share by which a move must lower the load of the busier of its two seats, the moved symbol's own left out.",
+      ),
     least_load: wholeNumber(1, 1_000_000)
       .default(100)
       .describe(

@@ -19,7 +19,7 @@ export interface HotSpotRules {
   readonly windowMs: number;
   /** A symbol that was moved stays where it is for so long, ms. */
   readonly coolDownMs: number;
-  /** The share by which a move must lower the load of the busier of its two seats. */
+  /** The share by which a move must lower the load of the busier of its two seats, the moved symbol's own left out. */
   readonly gain: number;
   /** A seat with less is never hot. */
   readonly leastLoad: number;
@@ -119,14 +119,17 @@ function findCandidates(
     .filter(({ seat }) => seat !== from.seat && !broken.has(seat))
     .sort((a, b) => a.total - b.total || b.seat - a.seat);
   if (!to) return [];
-  return [...from.hottest]
-    .filter(([symbol, load]) => load >= HOT_SHARE * from.total && !fixed.has(symbol))
-    .map(([symbol, load]) => ({
-      move: { symbol, from: from.seat, to: to.seat },
-      load,
-      left: Math.max(from.total - load, to.total + load),
-    }))
-    .filter(({ left }) => left <= (1 - gain) * from.total);
+  return (
+    [...from.hottest]
+      .filter(([symbol, load]) => load >= HOT_SHARE * from.total && !fixed.has(symbol))
+      .map(([symbol, load]) => ({
+        move: { symbol, from: from.seat, to: to.seat },
+        load,
+        left: Math.max(from.total - load, to.total + load),
+      }))
+      // Wherever a symbol is, its own load is there too: what counts is the rest that it has beside it.
+      .filter(({ load, left }) => load < from.total && left - load <= (1 - gain) * (from.total - load))
+  );
 }
 
 /** Hot for long enough; and one that was moved before has had its time, and would have been better off for as long. */

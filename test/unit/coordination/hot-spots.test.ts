@@ -66,6 +66,14 @@ describe("a hot seat", () => {
     expect(watchFor(alone, { to: 600_000 }).move).toBeUndefined();
   });
 
+  it("gives its hot symbol away however hot it is, if that has less beside it elsewhere", () => {
+    const loads = [seat(1, { hot: 5000, a: 30, b: 23 }), seat(2, { c: 37 })];
+    const alone = [seat(1, { hot: 5000 }), seat(2, {})];
+
+    expect(watchFor(loads, { to: 60_000 })).toMatchObject({ move: MOVE, at: 10_000 });
+    expect(watchFor(alone, { to: 600_000 }).move).toBeUndefined();
+  });
+
   it("gives away what relieves it most, and the hotter of two that help about as much", () => {
     const apart = [seat(1, { hot: 100, warm: 50 }), seat(2, { c: 40 })];
     const alike = [seat(1, { hot: 100, warm: 60, a: 5 }), seat(2, { c: 10 })];
