@@ -5,9 +5,11 @@ import { hasCode } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/finding.ts";
 import { fault, warn } from "../../domain/finding.ts";
 import type { Bot } from "../../domain/grid.ts";
+import { canonicalSettings } from "../../strategy/settings.ts";
 import { KEEP_STORED_GRID, differenceFromStored } from "../../strategy/stored-grid.ts";
 import type { CheckedGrid, Prices } from "../check-grids.ts";
 import { checkOneGrid } from "../check-grids.ts";
+import { gridSettings } from "../grid-config.ts";
 import { judgeGrid } from "./judge-grids.ts";
 import { reasonOf } from "./run-checks.ts";
 
@@ -69,7 +71,12 @@ async function checkOne(
       ({ market }) => market.exchange === exchange && market.account === account && market.symbol === symbol,
     );
   try {
-    const checked = await checkOneGrid(config, grid, prices, async (market) => findBot(market));
+    const wanted = canonicalSettings(gridSettings(grid));
+    // Of a new grid it is worth more to know why it cannot trade than that it is another one than the stored.
+    const checked = await checkOneGrid(config, grid, prices, async (market) => {
+      const bot = findBot(market);
+      return bot?.settings === wanted ? bot : undefined;
+    });
     const bot = findBot(checked.preview.market);
     const difference = bot && differenceFromStored(bot, checked.settings, checked.instrument);
     if (difference !== undefined)
