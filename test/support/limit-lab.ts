@@ -18,6 +18,8 @@ export interface LimitLab {
   used(counts: "weight" | "orders", perMs: number): readonly number[];
   /** What the instances did not send because the limits had no room, by what it was. */
   heldBack(): Readonly<Record<string, number>>;
+  /** Orders that a held-up process sent or had answered so late that no budget could know their interval. */
+  late(): number;
   /** Refusals by the exchange's code. */
   refusals(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
@@ -30,6 +32,7 @@ export async function openLimitLab(
 ): Promise<LimitLab> {
   const sent: Sent[] = [];
   const heldBack: Record<string, number> = {};
+  let late = 0;
   const { url, wsUrl } = venue;
   const together = redisPort === undefined ? undefined : { instances, redisPort };
   const fleet = Array.from({ length: instances }, (_, index) => start({ url, wsUrl, index, together }));
@@ -39,6 +42,7 @@ export async function openLimitLab(
     for (const instance of fleet) instance.send(task);
     for (const done of (await Promise.all(answers)) as Done[]) {
       sent.push(...done.sent);
+      late += done.late;
       for (const [what, count] of Object.entries(done.heldBack)) {
         heldBack[what] = (heldBack[what] ?? 0) + count;
       }
@@ -56,6 +60,7 @@ export async function openLimitLab(
       return [...sums.entries()].sort(([a], [b]) => a - b).map(([, sum]) => sum);
     },
     heldBack: () => heldBack,
+    late: () => late,
     refusals: async () => (await venue.admin.status()).refusals,
     close: async () => {
       await Promise.all(fleet.map(end));
