@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterEach, expect, it } from "vitest";
+import { RedisBan } from "../../src/exchange/limits/redis-ban.ts";
 import { RedisCounters } from "../../src/exchange/limits/redis-counters.ts";
 import { connectRedis } from "../../src/lock/connect-redis.ts";
 import type { RedisLayout } from "../../src/lock/open-redis.ts";
@@ -22,11 +23,15 @@ describeWithServers(["redis-server"], "the counters of shared request limits", (
     for (let end = ends.pop(); end; end = ends.pop()) await end();
   });
 
-  async function connect(layout: RedisLayout): Promise<RedisCounters> {
+  async function connectClient(layout: RedisLayout): Promise<object> {
     const connection = await connectRedis({ layout, timeoutMs: TIMEOUT_MS });
     ends.push(() => connection.close());
     await connection.ping();
-    return new RedisCounters(connection.client, "test:rate");
+    return connection.client;
+  }
+
+  async function connect(layout: RedisLayout): Promise<RedisCounters> {
+    return new RedisCounters(await connectClient(layout), "test:rate");
   }
 
   it("are common to all instances on every master of a Cluster, and fail alone where one is away", async () => {
@@ -43,6 +48,29 @@ describeWithServers(["redis-server"], "the counters of shared request limits", (
     await servers[2]?.crash();
     const sums = await Promise.allSettled(NAMES.map((name) => one.add(name, 1, KEPT_MS)));
     expect(sums.filter(({ status }) => status === "rejected")).toHaveLength(counts[2] ?? 0);
+  });
+
+  it("are beside the exchange's ban, which is common too, is never made shorter, and ends by itself", async () => {
+    const servers = await startRedisCluster();
+    ends.push(() => Promise.all(servers.map((server) => server.stop())));
+    const layout: RedisLayout = { kind: "cluster", seeds: servers.slice(0, 1).map(at) };
+    const clients = await Promise.all([connectClient(layout), connectClient(layout)]);
+    const [one, other] = clients.map((client) => new RedisBan(client, "test:rate:binance:0123abcd:ban"));
+    if (!one || !other) throw new Error("two are connected");
+
+    expect(await other.extend(0)).toBe(0);
+    expect(await one.extend(KEPT_MS)).toBe(KEPT_MS);
+    for (const forMs of [0, 1_000]) {
+      const left = await other.extend(forMs);
+      expect(left).toBeGreaterThan(KEPT_MS / 2);
+      expect(left).toBeLessThanOrEqual(KEPT_MS);
+    }
+    expect(await other.extend(2 * KEPT_MS)).toBe(2 * KEPT_MS);
+    expect(await one.extend(0)).toBeGreaterThan(KEPT_MS);
+
+    const brief = clients.map((client) => new RedisBan(client, "test:rate:binance:4567cdef:ban"));
+    await brief[0]?.extend(50);
+    while ((await brief[1]?.extend(0)) !== 0) await delay(20);
   });
 
   it("are common to all instances under Sentinel, and go on at the server that takes over", async () => {

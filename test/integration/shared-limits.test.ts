@@ -1,13 +1,24 @@
 /** Four processes on one key want more than the exchange's real limits: what they send with a common budget, and without. */
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterEach, expect, it } from "vitest";
+import { priceTicks, quantityLots } from "../../src/domain/amounts.ts";
+import { botCode, generation, instant, slotNumber } from "../../src/domain/ids.ts";
+import type { OrderTerms } from "../../src/domain/order.ts";
+import type { CcxtExchange } from "../../src/exchange/ccxt/ccxt-exchange.ts";
+import type { PlaceOutcome } from "../../src/exchange/exchange.ts";
+import { connectRedis } from "../../src/lock/connect-redis.ts";
+import { encodeClientOrderId } from "../../src/strategy/client-order-id.ts";
+import { openOnVenue } from "../support/ccxt-on-venue.ts";
+import type { KeptLine } from "../support/kept-log.ts";
 import type { LimitLab } from "../support/limit-lab.ts";
 import { openLimitLab } from "../support/limit-lab.ts";
 import { IS_FULL } from "../support/scale.ts";
 import { describeWithServers } from "../support/servers/private-server.ts";
 import type { PrivateServer } from "../support/servers/private-server.ts";
 import { startRedis } from "../support/servers/redis.ts";
+import { callRaw, placeLimit } from "../support/venue-client.ts";
 import type { VenueProcess } from "../support/venue-process.ts";
 import { VENUE_KEY, startVenueProcess } from "../support/venue-process.ts";
 
@@ -19,13 +30,17 @@ const PRESS_MS = IS_FULL ? 10 * MINUTE_MS : 42_000;
 const WITHOUT_MS = 2_000;
 /** The share of a limit that is used at least; a short run may be on a machine that cannot send so much. */
 const KEPT_UP = IS_FULL ? 0.9 : 0.4;
+const BAN_MS = 6_000;
+const SYMBOL = "BTC/USDT";
 
 let venue: VenueProcess | undefined;
 let redis: PrivateServer | undefined;
 let lab: LimitLab | undefined;
+const ends: (() => unknown)[] = [];
 
 afterEach(async () => {
   await lab?.close();
+  for (let end = ends.pop(); end; end = ends.pop()) await end();
   await venue?.server.stop();
   await redis?.stop();
   [lab, venue, redis] = [undefined, undefined, undefined];
@@ -102,6 +117,116 @@ describeWithServers(["redis-server"], "four instances on one key", () => {
   });
 });
 
+describeWithServers(["redis-server"], "two instances on one key", () => {
+  it("send nothing until the ban ends of which the exchange told only one of them", {
+    timeout: 60_000,
+  }, async () => {
+    [venue, redis] = await Promise.all([
+      startVenueProcess({ limits: { ...LIMITS, weight_per_minute: "1000", ban_ms: String(BAN_MS) } }),
+      startRedis(),
+    ]);
+    const lines: KeptLine[] = [];
+    const [told, other] = [await openShared(venue, redis), await openShared(venue, redis, lines)];
+    await admitOrder(other);
+    await provokeBan(venue);
+
+    const toldAt = performance.now();
+    await expect(told.balances()).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    const refused = await refusalsOf(venue);
+    while (!lines.some(({ event }) => event === "limits.banned_elsewhere")) await delay(20);
+
+    expect(await placeAdmitted(other)).toMatchObject({ kind: "rejected", reason: "rate_limited" });
+    expect(await isHeldBack(other)).toBe(true);
+    expect(await refusalsOf(venue)).toBe(refused);
+    while (await isHeldBack(other)) await delay(50);
+    // What is left is told in whole seconds, rounded up; the exchange was asked a moment after the ban began.
+    expect(performance.now() - toldAt).toBeGreaterThan(BAN_MS / 2);
+  });
+
+  it("go on, but for the one that sent it, where the exchange refuses an order for the account's number of orders", {
+    timeout: 60_000,
+  }, async () => {
+    [venue, redis] = await Promise.all([
+      startVenueProcess({ limits: { ...LIMITS, orders_per_day: "12" } }),
+      startRedis(),
+    ]);
+    const [told, other] = [await openShared(venue, redis), await openShared(venue, redis)];
+    await useUpOrders(venue);
+
+    await admitOrder(told);
+    expect(await placeAdmitted(told)).toMatchObject({
+      kind: "rejected",
+      message: expect.stringContaining("-1015") as string,
+    });
+    expect(await isHeldBack(told)).toBe(true);
+    expect(await isHeldBack(other)).toBe(false);
+    expect(await keysIn(redis)).not.toContainEqual(expect.stringContaining("ban"));
+  });
+});
+
+const ORDER: OrderTerms = {
+  id: encodeClientOrderId(botCode("limitsban0"), slotNumber(0), "sell", generation(1)),
+  slot: slotNumber(0),
+  side: "sell",
+  generation: generation(1),
+  type: "limit",
+  price: priceTicks(7_000_000),
+  quantity: quantityLots(50),
+  createdAt: instant(0),
+};
+
+/** An instance with a connection of its own. */
+async function openShared(
+  on: VenueProcess,
+  { port }: PrivateServer,
+  lines: KeptLine[] = [],
+): Promise<CcxtExchange> {
+  const layout = { kind: "single", address: { host: "127.0.0.1", port } } as const;
+  const connection = await connectRedis({ layout, timeoutMs: 1_000 });
+  ends.push(() => connection.close());
+  const shared = { client: connection.client, prefix: "test:" };
+  const exchange = await openOnVenue(on, { shared, instances: 2, lines });
+  ends.push(async () => exchange.close());
+  await exchange.instrument(SYMBOL);
+  return exchange;
+}
+
+async function admitOrder(exchange: CcxtExchange): Promise<void> {
+  const admission = await exchange.admit(SYMBOL, ORDER, new AbortController().signal);
+  expect(admission).toEqual({ kind: "admitted" });
+}
+
+async function placeAdmitted(exchange: CcxtExchange): Promise<PlaceOutcome> {
+  const validUntil = instant(Date.now() + exchange.requestWindowMs);
+  return exchange.placeOrder({ symbol: SYMBOL, terms: ORDER, validUntil });
+}
+
+/** By a stranger at the same address, who does not stop. */
+async function provokeBan({ url }: VenueProcess): Promise<void> {
+  let status = 200;
+  while (status !== 418) ({ status } = await callRaw({ url }, "GET", "/api/v3/exchangeInfo"));
+}
+
+/** By a stranger with the same key. */
+async function useUpOrders(on: VenueProcess): Promise<void> {
+  let status = 200;
+  for (let number = 0; status === 200; number += 1) {
+    ({ status } = await placeLimit(on, `stranger-${number}`, "BUY", "50000", "0.001"));
+  }
+}
+
+async function refusalsOf({ admin }: VenueProcess): Promise<number> {
+  return (await admin.status()).refusals["-1003"] ?? 0;
+}
+
+/** Whether a request is refused before it is sent. */
+async function isHeldBack(exchange: CcxtExchange): Promise<boolean> {
+  return exchange.balances().then(
+    () => false,
+    (error: unknown) => error instanceof Error && error.message.includes("no room in the request limits"),
+  );
+}
+
 /** Sets the venue's clock so that its next minute begins in `ms`; how far it is ahead then. */
 async function beginBeforeMinute({ admin }: VenueProcess, ms: number): Promise<number> {
   const offset = MINUTE_MS - ms - (Date.now() % MINUTE_MS);
@@ -111,6 +236,15 @@ async function beginBeforeMinute({ admin }: VenueProcess, ms: number): Promise<n
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+async function keysIn({ port }: PrivateServer): Promise<readonly string[]> {
+  const client = new Redis(port, "127.0.0.1");
+  try {
+    return await client.keys("*");
+  } finally {
+    client.disconnect();
+  }
 }
 
 async function expectNoKeyIn({ port }: PrivateServer): Promise<void> {

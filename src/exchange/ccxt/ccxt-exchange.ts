@@ -342,8 +342,10 @@ export class CcxtExchange implements Exchange {
   }
 
   #noteReply({ status, retryAfterMs }: ExchangeReply): void {
-    if (status !== 429 && status !== 418) return;
-    this.#parts.budget.block(retryAfterMs ?? (status === 418 ? 120_000 : 10_000));
+    const { budget } = this.#parts;
+    // Without a time it is no ban but the account's number of orders: others may read and cancel.
+    if (status === 429 && retryAfterMs === undefined) budget.block(10_000);
+    else if (status === 429 || status === 418) budget.blockAll(retryAfterMs ?? 120_000);
   }
 }
 

@@ -9,7 +9,7 @@ import type { MarketHint } from "../exchange.ts";
 import type { PriceSource } from "../paper/dry-run-exchange.ts";
 import { OpenOrders } from "../limits/open-orders.ts";
 import type { SharedLimits } from "../limits/choose-windows.ts";
-import { chooseWindows } from "../limits/choose-windows.ts";
+import { chooseSharedBan, chooseWindows } from "../limits/choose-windows.ts";
 import { RequestBudget } from "../limits/request-budget.ts";
 import type { WindowLimit } from "../limits/budget-window.ts";
 import { BINANCE } from "./binance.ts";
@@ -153,21 +153,27 @@ async function build(
     ...limit,
     most: options.mostOf?.(limit) ?? limit.most,
   }));
-  const budget = new RequestBudget(clock, (roomHasCome) =>
-    chooseWindows({
-      exchange: name,
-      key: keys?.apiKey,
-      allowed,
-      own,
-      instances: options.instances,
-      // Without a key nobody knows who else counts.
-      shared: keys && options.shared,
-      exchangeOffset: () => time.now() - clock.monotonic(),
-      roomHasCome,
-      clock,
-      log,
-      metrics,
-    }),
+  const sharing = {
+    exchange: name,
+    key: keys?.apiKey,
+    // Without a key nobody knows who else counts.
+    shared: keys && options.shared,
+    clock,
+    log,
+  };
+  const budget = new RequestBudget(
+    clock,
+    (roomHasCome) =>
+      chooseWindows({
+        ...sharing,
+        allowed,
+        own,
+        instances: options.instances,
+        exchangeOffset: () => time.now() - clock.monotonic(),
+        roomHasCome,
+        metrics,
+      }),
+    (hear) => chooseSharedBan(sharing, hear),
   );
   limited.budget = budget;
   client.timeout = REQUEST_TIMEOUT_MS;

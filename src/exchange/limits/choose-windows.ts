@@ -1,11 +1,13 @@
-/** The windows of one instance's budget: of its own alone, or counted together with every instance that has the same key. */
+/** What one instance's budget is made of: its own alone, or in common with every instance that has the same key. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
 import type { Metrics } from "../../domain/metrics.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { BudgetWindow, WindowLimit } from "./budget-window.ts";
+import { RedisBan } from "./redis-ban.ts";
 import { RedisCounters } from "./redis-counters.ts";
+import { SharedBan } from "./shared-ban.ts";
 import { SharedCounters } from "./shared-counters.ts";
 import { SharedWindow } from "./shared-window.ts";
 import { SlidingWindow } from "./sliding-window.ts";
@@ -17,20 +19,24 @@ export interface SharedLimits {
   readonly prefix: string;
 }
 
-export interface WindowsOptions {
+/** Where and under which key instances find each other. */
+export interface SharingOptions {
   readonly exchange: string;
   readonly key: Secret | undefined;
+  readonly shared: SharedLimits | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface WindowsOptions extends SharingOptions {
   /** What the exchange allows. */
   readonly allowed: readonly WindowLimit[];
   /** What the config allows this instance beyond that. */
   readonly own: readonly WindowLimit[];
   readonly instances: number | undefined;
-  readonly shared: SharedLimits | undefined;
   /** The exchange's time less our monotonic one, ms. */
   readonly exchangeOffset: () => number;
   readonly roomHasCome: () => void;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly metrics: Metrics;
 }
 
@@ -66,6 +72,20 @@ export function chooseWindows(options: WindowsOptions): readonly BudgetWindow[] 
     }),
     ...own.map(sliding),
   ];
+}
+
+/** The exchange's bans, where instances tell each other of them; `hear` is called with what is left of each. */
+export function chooseSharedBan(
+  { exchange, key, shared, clock, log }: SharingOptions,
+  hear: (forMs: number) => void,
+): SharedBan | undefined {
+  if (!shared || !key) return undefined;
+  return new SharedBan({
+    store: new RedisBan(shared.client, `${shared.prefix}rate:${exchange}:${hashOf(exchange, key)}:ban`),
+    clock,
+    hear,
+    heardFirst: (forMs) => log.warn({ exchange, forMs }, "limits.banned_elsewhere"),
+  });
 }
 
 /** Names the key to those who have it, and tells nobody else of it. */

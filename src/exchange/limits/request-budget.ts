@@ -1,6 +1,7 @@
 /** What may still be sent of an exchange's request limits: who is more urgent goes first, and nobody waits for ever. */
 import type { Clock } from "../../domain/clock.ts";
 import type { BudgetWindow, WindowLimit } from "./budget-window.ts";
+import type { SharedBan } from "./shared-ban.ts";
 import type { Urgency } from "./urgency.ts";
 import { URGENCIES } from "./urgency.ts";
 
@@ -25,14 +26,23 @@ interface Waiter {
 export class RequestBudget {
   readonly #clock: Clock;
   readonly #windows: readonly BudgetWindow[];
+  readonly #sharedBan: SharedBan | undefined;
   #blockedUntil = Number.NEGATIVE_INFINITY;
   #waiting: Waiter[] = [];
   #cancelTimer: (() => void) | undefined;
 
-  /** `windowsFor`: the limits, given what they call when room has come. */
-  constructor(clock: Clock, windowsFor: (roomHasCome: () => void) => readonly BudgetWindow[]) {
+  /**
+   * `windowsFor`: the limits, given what they call when room has come. `sharedBanFor`: the bans that others may be told
+   * of, given what is called with them.
+   */
+  constructor(
+    clock: Clock,
+    windowsFor: (roomHasCome: () => void) => readonly BudgetWindow[],
+    sharedBanFor?: (hear: (forMs: number) => void) => SharedBan | undefined,
+  ) {
     this.#clock = clock;
     this.#windows = windowsFor(() => this.#serve());
+    this.#sharedBan = sharedBanFor?.((forMs) => this.block(forMs));
   }
 
   /** Spends `cost` if there is room now. */
@@ -66,9 +76,15 @@ export class RequestBudget {
     });
   }
 
-  /** The exchange asks to be left alone for so long. */
+  /** The exchange asks to be left alone for so long, by this instance. */
   block(forMs: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#clock.monotonic() + forMs);
+  }
+
+  /** The exchange asks to be left alone for so long, by all that share the limits. */
+  blockAll(forMs: number): void {
+    this.block(forMs);
+    this.#sharedBan?.tell(forMs);
   }
 
   get isBlocked(): boolean {
@@ -91,6 +107,7 @@ export class RequestBudget {
 
   /** Ends all waits. */
   close(): void {
+    this.#sharedBan?.close();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     for (const { finish } of this.#waiting) finish(false);
