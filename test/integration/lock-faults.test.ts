@@ -393,25 +393,26 @@ describeWithServers(["etcd"], "an etcd lock whose cluster fails", () => {
     ["where its revisions tell so", false],
     ["also where others have written more than was forgotten", true],
   ])("keeps no level for ever that was given up after the backup of a restore, %s", async (_, isPassed) => {
-    const { nodes, options } = await cluster(1);
+    const ttlMs = 4_000;
+    const { nodes, options } = await cluster(1, ttlMs);
     const [server] = nodes as [PrivateServer];
     const lock = await connect(options);
-    const grant = await grantedWithin(15_000, lock, OURS, KEY, TTL_MS);
+    const grant = await grantedWithin(15_000, lock, OURS, KEY, ttlMs);
     const restore = await keepCopy(server);
     // The session is renewed.
-    await extendedSoon(lock, grant, TTL_MS);
+    await extendedSoon(lock, grant, ttlMs);
     await lock.release(grant);
     await raiseRevision(server);
-    await grantedWithin(15_000, lock, OURS, OTHER_KEYS[0], TTL_MS);
+    await grantedWithin(15_000, lock, OURS, OTHER_KEYS[0], ttlMs);
 
     await restore();
     if (isPassed) for (let times = 0; times < 4; times += 1) await raiseRevision(server);
     const others = await connect(options);
-    const until = performance.now() + 20_000;
+    const until = performance.now() + 40_000;
     let taken: Grant | undefined;
     while (!taken && performance.now() < until) {
       // Its session lives on.
-      await lock.tryAcquire([OTHER_KEYS[0] ?? ""], OURS, TTL_MS).catch(() => undefined);
+      await lock.tryAcquire([OTHER_KEYS[0] ?? ""], OURS, ttlMs).catch(() => undefined);
       taken = await others.tryAcquire([KEY], OTHERS, 1_000).catch(() => undefined);
       await delay(20);
     }
