@@ -43,14 +43,18 @@ export interface RollBack {
 const KEPT = 200;
 const DIGITS = 8;
 const RETRY_MS = 500;
+/** How often a follower lists beside its watch: every kept version is read. */
+const LIST_MS = 10_000;
 const ROLL_OUT = "roll-out";
 
 export class ConfigCentre {
   readonly #store: KeyStore;
   readonly #prefix: string;
+  readonly #listIntervalMs: number;
 
-  constructor(store: KeyStore, fleet: string) {
+  constructor(store: KeyStore, fleet: string, listIntervalMs = LIST_MS) {
     this.#store = store;
+    this.#listIntervalMs = listIntervalMs;
     // Beside the fleet's own keys, which every instance keeps in memory.
     this.#prefix = `/quantmesh-config/${fleet}/`;
   }
@@ -137,24 +141,28 @@ export class ConfigCentre {
   }
 
   /**
-   * Hands on what is stored, now and after each change, until `signal` is aborted; goes on after every interruption, also
-   * of `listen`. What changes while `listen` is at work is handed on together.
+   * Hands on what is stored, now, after each change and at intervals, until `signal` is aborted; goes on after every
+   * interruption, also of `listen`. What changes while `listen` is at work is handed on together.
    */
   async follow(listen: (state: CentreState) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const round = new AbortController();
       const stop = (): void => round.abort();
       signal.addEventListener("abort", stop, { once: true });
+      let listAgain: NodeJS.Timeout | undefined;
       try {
         const { state, revision } = await this.#list();
         await listen(state);
-        // What happens from here on is listed again: a watch may lose or repeat events, a listing does not.
+        // What happens from here on is listed again: a watch may lose or repeat events, a listing does not. It may also
+        // fall silent: after a restore of etcd it waits for a revision that is far away.
+        listAgain = setTimeout(stop, this.#listIntervalMs);
         await this.#store.watch(this.#prefix, revision + 1, stop, round.signal);
       } catch (error) {
         const policy = policyFor(error);
         if (policy !== "backOff" && policy !== "stopSending") throw error;
         await pause(signal);
       } finally {
+        clearTimeout(listAgain);
         signal.removeEventListener("abort", stop);
       }
     }

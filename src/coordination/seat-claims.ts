@@ -44,7 +44,7 @@ export class SeatClaims implements Claims {
   readonly #clock: Clock;
   readonly #fleet: SeatKnowledge;
   readonly #wakeUps: WakeUps;
-  /** What a standby has read of others' claims: the first guess of a takeover. */
+  /** What a standby has read of others' claims, by market, as fleets may share a database: the first guess of a takeover. */
   readonly #known = new Map<string, HeldClaim>();
   /** Who has said of a symbol that it let go: a claim that still names it is void. */
   readonly #letGo = new Map<string, string>();
@@ -82,8 +82,8 @@ export class SeatClaims implements Claims {
   /** Reads who holds what, so that a takeover need not ask first. */
   async warm(): Promise<void> {
     this.#known.clear();
-    for (const { symbol, holder, epoch } of await this.#storage.listClaims())
-      this.#known.set(symbol, { holder, epoch });
+    for (const { holder, epoch, ...market } of await this.#storage.listClaims())
+      this.#known.set(keyOf(market), { holder, epoch });
   }
 
   async release(claim: Claim): Promise<void> {
@@ -109,14 +109,14 @@ export class SeatClaims implements Claims {
    * void, but somebody writes under it at this moment. `held`: it is not void.
    */
   async #tryTake(market: MarketKey, patience: number): Promise<Claim | "written" | "held"> {
-    let known = this.#known.get(market.symbol);
+    let known = this.#known.get(keyOf(market));
     let isOverruled = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const answer = await this.#ask(market, known, isOverruled);
       if (answer.kind === "claimed") return answer.claim;
       // Somebody writes under the claim at this moment: what was known of it may still be so.
       if (answer.holder !== "") {
-        this.#known.delete(market.symbol);
+        this.#known.delete(keyOf(market));
         known = answer;
       }
       known ??= await this.#look(market);
@@ -129,10 +129,7 @@ export class SeatClaims implements Claims {
   /** Who has the market, read past whoever writes under its claim. */
   async #look(market: MarketKey): Promise<HeldClaim | undefined> {
     const claims = await this.#storage.listClaims();
-    return claims.find(
-      ({ exchange, account, symbol }) =>
-        exchange === market.exchange && account === market.account && symbol === market.symbol,
-    );
+    return claims.find((claim) => keyOf(claim) === keyOf(market));
   }
 
   #isVoid({ symbol }: MarketKey, { holder }: HeldClaim): boolean {
@@ -162,4 +159,8 @@ export class SeatClaims implements Claims {
       for (const { reject } of asked) reject(error);
     }
   }
+}
+
+function keyOf({ exchange, account, symbol }: MarketKey): string {
+  return JSON.stringify([exchange, account, symbol]);
 }

@@ -10,9 +10,10 @@ export interface Held {
   readonly session: Session;
   readonly names: readonly string[];
   readonly value: string;
+  readonly fence: bigint;
   /** Local monotonic ms; then its keys are deleted, unless it was extended. */
   until: number;
-  /** Of a key of it somebody else, or a later grant, is the holder: it is never extended again. */
+  /** It is given up, or of a key of it somebody else, or a later grant, is the holder: it is never extended again. */
   isLost: boolean;
 }
 
@@ -56,7 +57,7 @@ export class EtcdHeld {
     const { takenRevision } = session;
     const isKnown = takenRevision === this.#takenSeen;
     if (isKnown) return;
-    const all = [...this.#held.values()].filter((held) => held.session === session && !held.isLost);
+    const all = this.#ofSession(session);
     const keys = all.flatMap((held) => held.names.map((name) => ({ held, key: Buffer.from(name) })));
     for (let from = 0; from < keys.length; from += MOST_KEYS) {
       const some = keys.slice(from, from + MOST_KEYS);
@@ -69,6 +70,26 @@ export class EtcdHeld {
       }
     }
     this.#takenSeen = takenRevision;
+  }
+
+  /**
+   * True where what was granted last is not there and nobody took it: etcd was restored to an earlier state, or has lost
+   * what it had answered. Where the last one is there, all are. What was taken is learnt before.
+   */
+  async isForgotten(session: Session): Promise<boolean> {
+    const [first, ...more] = this.#ofSession(session);
+    if (!first) return false;
+    const last = more.reduce((newest, held) => (held.fence > newest.fence ? held : newest), first);
+    const keys = [Buffer.from(last.names[0] ?? ""), session.keys.taken];
+    const { responses } = await this.#nodes.call((client, options) => client.kv.txn(readKeys(keys), options));
+    const [found, taken] = responses.map(({ response_range: { kvs } }) => kvs[0]);
+    const isThere = found?.value.toString() === last.value;
+    // It may have been given up, or taken, since it was learnt what was.
+    return !isThere && !last.isLost && (taken?.mod_revision ?? "0") === this.#takenSeen;
+  }
+
+  #ofSession(session: Session): readonly Held[] {
+    return [...this.#held.values()].filter((held) => held.session === session && !held.isLost);
   }
 
   hold(token: string, held: Held): void {
@@ -117,6 +138,7 @@ export class EtcdHeld {
       if (!held) continue;
       const keys = batch.reduce((sum, { names }) => sum + names.length, held.names.length);
       if (keys > MOST_KEYS) await flush();
+      held.isLost = true;
       batch.push(held);
       freed.push(token);
     }

@@ -73,7 +73,7 @@ export class EtcdLock implements LockProvider {
       this.#held.undo(session, [{ names, value }]);
       throw new LockUnavailable("lock service etcd granted what had expired by then", true);
     }
-    this.#held.hold(token, { session, names, value, until: performance.now() + ttlMs, isLost: false });
+    this.#held.hold(token, { session, names, value, fence, until: performance.now() + ttlMs, isLost: false });
     return { keys, owner, token, fence, validUntil: until };
   }
 
@@ -102,7 +102,14 @@ export class EtcdLock implements LockProvider {
     const fence = BigInt(answer.header.revision);
     const requests = locks.map(async ({ key, token, names, value }, index) => {
       if (!taken[index]?.response_txn.succeeded) return this.tryAcquire([key], owner, ttlMs);
-      this.#held.hold(token, { session, names, value, until: performance.now() + ttlMs, isLost: false });
+      this.#held.hold(token, {
+        session,
+        names,
+        value,
+        fence,
+        until: performance.now() + ttlMs,
+        isLost: false,
+      });
       return { keys: [key], owner, token, fence, validUntil: until };
     });
     return allGrants(requests, (grant) => this.#giveBack(grant));
@@ -124,13 +131,15 @@ export class EtcdLock implements LockProvider {
     if (!this.#session.held || grants.length === 0) return grants.map(() => undefined);
     const session = await this.#session.renew();
     await this.#held.learnWhatWasTaken(session);
+    if (await this.#held.isForgotten(session)) this.#session.giveUp(session);
+    const isOver = this.#session.held !== session;
     const until = this.#untilOf(session, ttlMs, now);
     this.#held.inBackground(this.#session.endTheDead([]));
     // The keys of what has expired meanwhile are being deleted.
     const answered = this.#clock.monotonic();
     return grants.map((grant) => {
       const held = this.#held.get(grant.token);
-      const isOurs = held?.session === session && !held.isLost;
+      const isOurs = !isOver && held?.session === session && !held.isLost;
       if (!isOurs || grant.validUntil <= answered || until <= answered) return undefined;
       held.until = performance.now() + ttlMs;
       return { ...grant, validUntil: until };

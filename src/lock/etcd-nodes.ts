@@ -14,6 +14,11 @@ export interface CallOptions {
   readonly deadline: number;
 }
 
+/** What every answer of etcd tells beside what was asked for. */
+interface Answered {
+  readonly header: { readonly revision: string };
+}
+
 type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
 
 /** A share of the limit for the first member, so that another one can still be asked in time. */
@@ -24,6 +29,9 @@ export class EtcdNodes {
   readonly #hosts: readonly string[];
   readonly #timeoutMs: number;
   #preferred = 0;
+  /** The highest revision that an answer has told of. */
+  #newest = 0n;
+  #restores = 0;
 
   constructor({ hosts, username, password }: EtcdAccess, timeoutMs: number) {
     this.#hosts = hosts;
@@ -45,12 +53,20 @@ export class EtcdNodes {
     );
   }
 
+  /** How often etcd was seen to be restored to an earlier state: its revisions begin again below those it had told of. */
+  get restores(): number {
+    return this.#restores;
+  }
+
   /**
    * Does `work`, which must bear being done twice. Throws LockUnavailable where no member answered in time; what was
    * asked may then have been done, or be done yet.
    */
-  async call<Answer>(work: (client: Etcd3, options: CallOptions) => Promise<Answer>): Promise<Answer> {
+  async call<Answer extends Answered>(
+    work: (client: Etcd3, options: CallOptions) => Promise<Answer>,
+  ): Promise<Answer> {
     const started = performance.now();
+    const [known, restores] = [this.#newest, this.#restores];
     const perAttempt = this.#clients.length === 1 ? this.#timeoutMs : this.#timeoutMs / ATTEMPTS;
     for (;;) {
       const asked = this.#preferred;
@@ -58,7 +74,9 @@ export class EtcdNodes {
       const limitMs = Math.min(perAttempt, left);
       try {
         const client = this.#clients[asked] as Etcd3;
-        return await within(limitMs, work(client, { deadline: Date.now() + limitMs }));
+        const answer = await within(limitMs, work(client, { deadline: Date.now() + limitMs }));
+        this.#note(BigInt(answer.header.revision), known, restores);
+        return answer;
       } catch (error) {
         if (this.#preferred === asked) this.#preferred = (asked + 1) % this.#clients.length;
         const isOver = performance.now() + 1 >= started + this.#timeoutMs;
@@ -73,6 +91,14 @@ export class EtcdNodes {
         await new Promise((done) => setTimeout(done, RETRY_PAUSE_MS));
       }
     }
+  }
+
+  /** No answer is older than its question. Another call may have found the same restore meanwhile. */
+  #note(revision: bigint, known: bigint, restores: number): void {
+    if (revision < known && restores === this.#restores) {
+      this.#restores += 1;
+      this.#newest = revision;
+    } else if (revision > this.#newest) this.#newest = revision;
   }
 
   close(): void {

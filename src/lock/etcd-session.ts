@@ -5,6 +5,9 @@
  * leader has renewed meanwhile (etcd-io/etcd#15247), so that no answer about a lease promises anything. Here all is
  * said by transactions. A record that did not change for its own TTL, on the clock of whoever looks, is deleted if it
  * still is the one that was seen; its owner counts from before it sent the renewal and has stopped by then.
+ *
+ * A backup of etcd may have the record and not the keys that were taken since: after a restore a session is given up, and
+ * every grant with it, as others may hold by then what it says it holds.
  */
 import { randomBytes } from "node:crypto";
 import type { IKeyValue } from "etcd3";
@@ -33,6 +36,10 @@ export interface Session {
   guardRevision: string;
   /** Changes when an instance of the same fleet has taken a key from this one. */
   takenRevision: string;
+  /** Of the record, as it was last known to be written: found older, etcd was restored to an earlier state. */
+  recordRevision: string;
+  /** How many restores of etcd were known when it began. */
+  readonly restores: number;
   /** Local monotonic ms, counted from before the last renewal was sent. */
   validUntil: number;
 }
@@ -64,9 +71,10 @@ export class EtcdSession {
     this.#ttlMs = Math.ceil(1.5 * maxTtlMs);
   }
 
-  /** The session, where its time is not over. */
+  /** The session, where its time is not over and etcd was not restored since it began. */
   get held(): Session | undefined {
-    return this.#held && this.#held.validUntil > performance.now() ? this.#held : undefined;
+    const held = this.#held;
+    return held && this.#isCurrent(held) && held.validUntil > performance.now() ? held : undefined;
   }
 
   /** A session that outlives the next `ttlMs`; a new one where the old one was ended. */
@@ -92,20 +100,23 @@ export class EtcdSession {
     }
   }
 
-  /** Why a transaction was void: reads the guard anew. Throws LOCK_UNAVAILABLE where somebody has ended the session. */
+  /** Why a transaction was void: reads the guard anew. Throws LOCK_UNAVAILABLE where the session is over. */
   async findGuard(session: Session): Promise<void> {
     const { record, guard } = session.keys;
+    const { guardRevision } = session;
     const { responses } = await this.#nodes.call((client, options) =>
       client.kv.txn(readKeys([record, guard]), options),
     );
     const [found, mark] = responses.map(({ response_range: { kvs } }) => kvs[0]);
-    if (mark && found?.create_revision === session.createRevision) {
-      // Also a lower one, as after a restore of etcd; one that has been raised meanwhile is found by the next transaction.
-      session.guardRevision = mark.mod_revision;
-    } else {
-      session.validUntil = Number.NEGATIVE_INFINITY;
-      throw new LockUnavailable("lock service etcd: somebody ended the session of this instance", false);
+    const isEnded = !mark || found?.create_revision !== session.createRevision;
+    const isRestored = !this.#isCurrent(session) || isOlder(mark, guardRevision);
+    if (isEnded || isRestored) {
+      this.giveUp(session);
+      const what = isEnded ? "somebody ended it" : "etcd was restored to an earlier state";
+      throw new LockUnavailable(`lock service etcd: the session of this instance is over, ${what}`, false);
     }
+    // One that has been raised meanwhile is found by the next transaction.
+    session.guardRevision = mark.mod_revision;
   }
 
   /**
@@ -121,6 +132,11 @@ export class EtcdSession {
     } finally {
       this.#isLooking = false;
     }
+  }
+
+  /** Goes on with a new one: nothing of this one is trusted any more, and whoever looks ends its record. */
+  giveUp(session: Session): void {
+    if (this.#held === session) this.#forget();
   }
 
   /** Ends this session; what still hangs on it is free. */
@@ -149,25 +165,30 @@ export class EtcdSession {
 
   async #renew(): Promise<Session> {
     const held = this.#held;
-    if (!held) return this.#create();
+    if (!held || !this.#isCurrent(held)) return this.#createAnew();
     const sentAt = performance.now();
-    const { succeeded, responses } = await this.#nodes.call((client, options) =>
+    const { succeeded, header, responses } = await this.#nodes.call((client, options) =>
       client.kv.txn(renewSession(this.#prefix, held, this.#ttlMs), options),
     );
-    if (!succeeded) {
-      this.#forget();
-      return this.#create();
-    }
+    const [renewed, taken, all] = responses;
+    const isRestored = !this.#isCurrent(held) || isOlder(renewed?.response_put.prev_kv, held.recordRevision);
+    if (!succeeded || isRestored) return this.#createAnew();
     held.validUntil = validUntil(sentAt, this.#ttlMs);
-    const [, taken, all] = responses;
+    held.recordRevision = header.revision;
     held.takenRevision = taken?.response_range.kvs[0]?.mod_revision ?? "0";
     this.#note(all?.response_range.kvs ?? []);
     return held;
   }
 
+  #createAnew(): Promise<Session> {
+    if (this.#held) this.#forget();
+    return this.#create();
+  }
+
   /** The id is kept until its record is known to be there: one that was made without an answer is found again. */
   async #create(): Promise<Session> {
     const keys = sessionKeys(this.#prefix, this.#id);
+    const { restores } = this.#nodes;
     const sentAt = performance.now();
     const answer = await this.#nodes.call((client, options) =>
       client.kv.txn(createSession(keys, this.#ttlMs), options),
@@ -182,6 +203,8 @@ export class EtcdSession {
       createRevision: found?.create_revision ?? answer.header.revision,
       guardRevision: guard?.mod_revision ?? answer.header.revision,
       takenRevision: "0",
+      recordRevision: found?.mod_revision ?? answer.header.revision,
+      restores,
       validUntil: found ? Number.NEGATIVE_INFINITY : validUntil(sentAt, this.#ttlMs),
     };
     return found ? this.#renew() : this.#held;
@@ -191,6 +214,11 @@ export class EtcdSession {
   #overdue(): readonly [string, Sight][] {
     const now = performance.now();
     return [...this.#seen].filter(([id, { since, ttlMs }]) => since + ttlMs <= now && id !== this.#held?.id);
+  }
+
+  /** False where the revisions of answers have told since it began that etcd was restored. */
+  #isCurrent({ restores }: Session): boolean {
+    return restores === this.#nodes.restores;
   }
 
   #forget(): void {
@@ -214,6 +242,11 @@ export class EtcdSession {
 }
 
 const LOOKS_PER_TTL = 8;
+
+/** What is not there counts as older than all. */
+function isOlder(found: IKeyValue | undefined, revision: string): boolean {
+  return BigInt(found?.mod_revision ?? 0) < BigInt(revision);
+}
 
 function newId(): string {
   return randomBytes(12).toString("base64url");

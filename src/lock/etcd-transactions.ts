@@ -53,7 +53,7 @@ export function createSession({ record, guard }: SessionKeys, ttlMs: number): IT
   };
 }
 
-/** Writes the record, reads what others took, and the records of all; nothing where the session was ended. */
+/** Writes the record and tells what it was before, reads what others took, and the records of all; nothing where the session was ended. */
 export function renewSession(
   prefix: string,
   { keys, createRevision }: { readonly keys: SessionKeys; readonly createRevision: string },
@@ -62,7 +62,7 @@ export function renewSession(
   return {
     compare: [isStill(keys, createRevision)],
     success: [
-      { request_put: { key: keys.record, value: Buffer.from(String(ttlMs)) } },
+      { request_put: { key: keys.record, value: Buffer.from(String(ttlMs)), prev_kv: true } },
       { request_range: { key: keys.taken } },
       { request_range: allUnder(prefix + SESSIONS) },
     ],

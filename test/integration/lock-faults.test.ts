@@ -56,10 +56,16 @@ async function freeze(frozen: readonly PrivateServer[], ms: number): Promise<voi
 }
 
 /** Resolves once `lock` grants the key; throws after `limitMs`. */
-async function grantedWithin(limitMs: number, lock: LockProvider, owner = OTHERS, key = KEY): Promise<Grant> {
+async function grantedWithin(
+  limitMs: number,
+  lock: LockProvider,
+  owner = OTHERS,
+  key = KEY,
+  ttlMs = 1_000,
+): Promise<Grant> {
   const until = performance.now() + limitMs;
   for (;;) {
-    const grant = await lock.tryAcquire([key], owner, 1_000).catch(() => undefined);
+    const grant = await lock.tryAcquire([key], owner, ttlMs).catch(() => undefined);
     if (grant) return grant;
     if (performance.now() > until) throw new Error(`not granted within ${limitMs} ms`);
     await delay(20);
@@ -345,25 +351,73 @@ describeWithServers(["etcd"], "an etcd lock whose cluster fails", () => {
     const [server] = nodes as [PrivateServer];
     const lock = await connect(options);
     await lock.release(required(await lock.tryAcquire([KEY], OURS, 1_000)));
-    const [data, copy] = [`${server.folder}/data`, `${server.folder}/copy`];
-    await server.crash();
-    cpSync(data, copy, { recursive: true });
-    await server.restart();
-    const client = new Etcd3({ hosts: options.hosts });
-    for (let index = 0; index < 50; index += 1) await client.put("somebody else's").value(index);
-    client.close();
+    const restore = await keepCopy(server);
+    await raiseRevision(server);
 
     // What was not answered is made void, by a newer revision of the session's guard.
     server.signal("SIGSTOP");
     await expect(lock.tryAcquire([KEY], OURS, maxTtlMs)).rejects.toThrow("lock service etcd");
     server.signal("SIGCONT");
     await lock.release(await grantedWithin(15_000, lock, OURS));
-    await server.crash();
-    rmSync(data, { recursive: true });
-    cpSync(copy, data, { recursive: true });
-    await server.restart();
+    await restore();
 
     await grantedWithin(15_000, lock, OURS);
+  });
+
+  it.each([
+    ["that was granted last", false],
+    ["that was extended since, and where others have written more than was forgotten", true],
+  ])("counts no level as held that a restore of etcd has forgotten: one %s", async (_, isExtended) => {
+    const ttlMs = 40_000;
+    const { nodes, options } = await cluster(1, ttlMs);
+    const [server] = nodes as [PrivateServer];
+    const lock = await connect(options);
+    await lock.release(required(await lock.tryAcquire([OTHER_KEYS[0] ?? ""], OURS, ttlMs)));
+    const restore = await keepCopy(server);
+    const granted = await grantedWithin(15_000, lock, OURS, KEY, ttlMs);
+    const grant = isExtended ? required((await extendedSoon(lock, granted, ttlMs))[0]) : granted;
+
+    await restore();
+    if (isExtended) await raiseRevision(server);
+    const others = await connect(options);
+    await grantedWithin(15_000, others, OTHERS, KEY, ttlMs);
+
+    expect(performance.now()).toBeLessThan(grant.validUntil);
+    expect(await extendedSoon(lock, grant, ttlMs)).toEqual([undefined]);
+    expect(await lock.tryAcquire([KEY], OURS, ttlMs)).toBeUndefined();
+    await others.close();
+    await grantedWithin(15_000, lock, OURS, KEY, ttlMs);
+  });
+
+  it.each([
+    ["where its revisions tell so", false],
+    ["also where others have written more than was forgotten", true],
+  ])("keeps no level for ever that was given up after the backup of a restore, %s", async (_, isPassed) => {
+    const ttlMs = 4_000;
+    const { nodes, options } = await cluster(1, ttlMs);
+    const [server] = nodes as [PrivateServer];
+    const lock = await connect(options);
+    const grant = await grantedWithin(15_000, lock, OURS, KEY, ttlMs);
+    const restore = await keepCopy(server);
+    // The session is renewed.
+    await extendedSoon(lock, grant, ttlMs);
+    await lock.release(grant);
+    await raiseRevision(server);
+    await grantedWithin(15_000, lock, OURS, OTHER_KEYS[0], ttlMs);
+
+    await restore();
+    if (isPassed) for (let times = 0; times < 4; times += 1) await raiseRevision(server);
+    const others = await connect(options);
+    const until = performance.now() + 40_000;
+    let taken: Grant | undefined;
+    while (!taken && performance.now() < until) {
+      // Its session lives on.
+      await lock.tryAcquire([OTHER_KEYS[0] ?? ""], OURS, ttlMs).catch(() => undefined);
+      taken = await others.tryAcquire([KEY], OTHERS, 1_000).catch(() => undefined);
+      await delay(20);
+    }
+
+    expect(taken?.keys).toEqual([KEY]);
   });
 
   it("gives the levels of a holder that is cut off to others once its own time is over, and not before", async () => {
@@ -408,12 +462,37 @@ describeWithServers(["etcd"], "an etcd lock whose cluster fails", () => {
 });
 
 /** What becomes of the grant, once the lock's service can be asked again. */
-async function extendedSoon(lock: LockProvider, grant: Grant): Promise<readonly (Grant | undefined)[]> {
+async function extendedSoon(
+  lock: LockProvider,
+  grant: Grant,
+  ttlMs = 1_000,
+): Promise<readonly (Grant | undefined)[]> {
   for (;;) {
-    const answer = await lock.extend([grant], 1_000).catch(() => undefined);
+    const answer = await lock.extend([grant], ttlMs).catch(() => undefined);
     if (answer) return answer;
     await delay(20);
   }
+}
+
+/** Keeps what the server has stored by now; the function brings it back, as an operator does from a backup. */
+async function keepCopy(server: PrivateServer): Promise<() => Promise<void>> {
+  const [data, copy] = [`${server.folder}/data`, `${server.folder}/copy`];
+  await server.crash();
+  cpSync(data, copy, { recursive: true });
+  await server.restart();
+  return async () => {
+    await server.crash();
+    rmSync(data, { recursive: true });
+    cpSync(copy, data, { recursive: true });
+    await server.restart();
+  };
+}
+
+/** Writes more often than locks do in a test. */
+async function raiseRevision({ port }: PrivateServer): Promise<void> {
+  const client = new Etcd3({ hosts: `http://127.0.0.1:${port}` });
+  for (let index = 0; index < 50; index += 1) await client.put("somebody else's").value(index);
+  client.close();
 }
 
 function required<Value>(value: Value | undefined): Value {

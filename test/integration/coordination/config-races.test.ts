@@ -217,6 +217,36 @@ describeWithServers(["etcd"], "the config of a fleet in etcd", () => {
     for (const shown of seen) expect(shown).toMatch(/^(\d*[13579]|1 2|3 4|5 6|7 8|9 10)$/);
   });
 
+  it("is followed also where the watch has fallen silent, as one for revisions that a restore of etcd has taken away", async () => {
+    const store = openStore();
+    const silent: KeyStore = {
+      list: (prefix) => store.list(prefix),
+      write: (conditions, writes) => store.write(conditions, writes),
+      watch: (prefix, revision, listen, signal) => store.watch(prefix, revision + 1_000_000, listen, signal),
+      grantLease: (ttlMs) => store.grantLease(ttlMs),
+      keepLease: (id) => store.keepLease(id),
+      revokeLease: (id) => store.revokeLease(id),
+      timeLeft: (key) => store.timeLeft(key),
+      close: () => undefined,
+    };
+    const seen: number[] = [];
+    const stopping = new AbortController();
+    const following = new ConfigCentre(silent, `fleet-${fleet}`, 100).watch(
+      0,
+      async ({ version }) => void seen.push(version),
+      stopping.signal,
+    );
+    const centre = openCentre();
+    for (const version of [1, 2]) {
+      await centre.write(await centre.state(), { ...BY, shared: shared(version) });
+      await until(() => seen.at(-1) === version);
+    }
+    stopping.abort();
+    await following;
+
+    expect(seen).toEqual([1, 2]);
+  });
+
   it("is watched with its deletions told as such", async () => {
     const store = openStore();
     const prefix = `/watched-${fleet}/`;

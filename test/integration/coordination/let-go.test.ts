@@ -13,6 +13,7 @@ import { sampleMarket } from "../../contract/storage-samples.ts";
 const MARKET = sampleMarket();
 /** Less than the time after which a holder that lives is overruled. */
 const AT_ONCE_MS = 5000;
+const OF_ANOTHER_FLEET = "other 1";
 
 let folder: string;
 let storage: Storage;
@@ -23,7 +24,8 @@ beforeEach(async () => {
   folder = serverFolder("let-go");
   storage = await createStorage(parseDsn(`${folder}/claims.db`, "sqlite"));
   stopping = new AbortController();
-  const fleet = { permit: { isValid: () => true }, owns: () => true, hasSeat: () => true };
+  const hasSeat = (holder: string): boolean => holder !== OF_ANOTHER_FLEET;
+  const fleet = { permit: { isValid: () => true }, owns: () => true, hasSeat };
   heir = new SeatClaims(storage, "heir 1", realClock, fleet);
   held = await new SeatClaims(storage, "old 1", realClock, fleet).take(MARKET, stopping.signal);
 });
@@ -68,6 +70,15 @@ it("is not void on anybody else's word", async () => {
 it("is not void where the symbol was traded again since", async () => {
   heir.released([MARKET.symbol], "old 1");
   heir.traded(MARKET.symbol);
+  setTimeout(() => stopping.abort(), 500);
+
+  expect(await taken()).toBe("waits");
+});
+
+it("is not void because another fleet's claim is, of the same symbol on another account of this database", async () => {
+  const theirs = await storage.claim({ ...MARKET, account: "other" }, OF_ANOTHER_FLEET);
+  expect(theirs.epoch).toBe(held.epoch);
+  await heir.warm();
   setTimeout(() => stopping.abort(), 500);
 
   expect(await taken()).toBe("waits");
