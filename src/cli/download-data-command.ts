@@ -164,7 +164,7 @@ interface Work extends Task {
 async function carryOut({ askAgain = false }: Options, work: Work): Promise<Result> {
   const { folder, market, span, data, server, now, signal } = work;
   const name = nameOf(folder);
-  await folder.prepare();
+  folder.prepare();
   const lock = lockOf(folder, name);
   const bar = createProgressBar();
   try {

@@ -1,14 +1,15 @@
 /** Whether SQLite can have a file at a path, and what to do where it cannot. */
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError } from "../domain/errors.ts";
+import { makeFolders } from "../files/make-folders.ts";
 import { unavailable } from "./database.ts";
 
 /** Makes the folders above a missing file; of one that is there it asks that it can be read and written. Throws what Node says. */
 export function prepareFile(file: string): void {
   if (file === ":memory:") return;
-  if (!existsSync(file)) return makeFolder(dirname(resolve(file)));
+  if (!existsSync(file)) return prepareFolder(dirname(resolve(file)));
   refuseOther(file);
   accessSync(file, constants.R_OK | constants.W_OK);
 }
@@ -30,16 +31,9 @@ export function cannotOpen(file: string, cause: unknown): QuantmeshError {
   );
 }
 
-/** Node's own way of making all of them at once never ends below /proc, where no folder can be made. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return accessSync(folder, constants.W_OK | constants.X_OK);
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another process may make it at the same time.
-    if (!existsSync(folder)) throw error;
-  }
+function prepareFolder(folder: string): void {
+  makeFolders(folder);
+  accessSync(folder, constants.W_OK | constants.X_OK);
 }
 
 class NoFile extends Error {}
