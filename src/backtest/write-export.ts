@@ -1,12 +1,15 @@
 /** Puts the files of an export into a folder: each appears whole or not at all. */
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { QuantmeshError } from "../domain/errors.ts";
+import { makeFolders } from "../files/make-folders.ts";
 
 export interface ExportFile {
   readonly name: string;
   readonly text: string;
 }
+
+const REMEDY = "name a folder that this user may write to";
 
 /** Throws CONFIG_INVALID where `folder` is none, or holds something and `force` is not given. Changes nothing. */
 export async function checkExportFolder(folder: string, force: boolean): Promise<void> {
@@ -18,16 +21,18 @@ export async function checkExportFolder(folder: string, force: boolean): Promise
 
 /** Writes all files under temporary names first. Throws CONFIG_INVALID where the folder cannot be written to. */
 export async function writeExport(folder: string, files: readonly ExportFile[]): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw refused(folder, messageOf(error), error);
-  });
+  try {
+    makeFolders(folder);
+  } catch (error) {
+    throw refused(folder, `${messageOf(error)}; ${REMEDY}`, error);
+  }
   const temporary = (name: string): string => join(folder, `.${name}.${process.pid}.tmp`);
   try {
     for (const { name, text } of files) await writeFile(temporary(name), text);
     for (const { name } of files) await rename(temporary(name), join(folder, name));
   } catch (error) {
     for (const { name } of files) await rm(temporary(name), { force: true });
-    throw refused(folder, messageOf(error), error);
+    throw refused(folder, `${messageOf(error)}; ${REMEDY}`, error);
   }
 }
 

@@ -22,7 +22,7 @@ import {
   addSeriesOptions,
   chosenRange,
 } from "./data-options.ts";
-import { gapsAsJson } from "./describe-gaps.ts";
+import { seriesAsJson } from "./series-as-json.ts";
 import { EXIT_INTERRUPTED } from "./exit-codes.ts";
 import { findMarket, openChosenMarketData } from "./open-market-data.ts";
 import { createProgressBar } from "./progress-bar.ts";
@@ -164,7 +164,7 @@ interface Work extends Task {
 async function carryOut({ askAgain = false }: Options, work: Work): Promise<Result> {
   const { folder, market, span, data, server, now, signal } = work;
   const name = nameOf(folder);
-  await folder.prepare();
+  folder.prepare();
   const lock = lockOf(folder, name);
   const bar = createProgressBar();
   try {
@@ -228,19 +228,9 @@ function asText(results: readonly Result[]): string {
 }
 
 function asJson(results: readonly Result[]): string {
-  const objects = results.map(({ task: { folder }, added, survey }) => {
-    const { exchange, symbol, timeframe } = folder.series;
-    return {
-      exchange,
-      symbol,
-      timeframe: timeframe.name,
-      from: isoTime(survey.from),
-      to: isoTime(survey.to),
-      candles: survey.candles,
-      added,
-      ...gapsAsJson(survey),
-    };
-  });
+  const objects = results.map(({ task: { folder }, added, survey }) =>
+    seriesAsJson(folder, survey, { added }),
+  );
   return `${JSON.stringify(objects, null, 2)}\n`;
 }
 

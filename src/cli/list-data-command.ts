@@ -6,7 +6,7 @@ import type { Survey } from "../history/survey.ts";
 import { countGaps, extentOf, surveyOf } from "../history/survey.ts";
 import { isoTime } from "../history/time-range.ts";
 import { addDataFolderOption, addSeriesOptions } from "./data-options.ts";
-import { gapsAsJson } from "./describe-gaps.ts";
+import { seriesAsJson } from "./series-as-json.ts";
 import { EXIT_FAILED } from "./exit-codes.ts";
 import { meansSymbol, namesOf } from "./symbol-name.ts";
 import { formatTable } from "./table.ts";
@@ -97,17 +97,6 @@ function gapLines({ folder: { series }, survey }: Listed): readonly string[] {
 }
 
 function asJson(listed: readonly Listed[]): string {
-  const objects = listed.map(({ folder, survey }) => {
-    const { exchange, symbol, timeframe } = folder.series;
-    return {
-      exchange,
-      symbol,
-      timeframe: timeframe.name,
-      from: isoTime(survey.from),
-      to: isoTime(survey.to),
-      candles: survey.candles,
-      ...gapsAsJson(survey),
-    };
-  });
+  const objects = listed.map(({ folder, survey }) => seriesAsJson(folder, survey));
   return `${JSON.stringify(objects, null, 2)}\n`;
 }

@@ -37,7 +37,10 @@ export async function openPaperExchange(
     })),
   );
   // Two processes on one journal would damage it.
-  const lock = holdProcessLock(join(paper.journal, "venue"));
+  const lock = holdProcessLock(
+    join(paper.journal, "venue"),
+    "stop it first, or set paper.journal to another folder",
+  );
   const closers: (() => Promise<void> | void)[] = [() => prices.close(), () => lock.release()];
   const close = async (): Promise<void> => {
     for (let next = closers.pop(); next; next = closers.pop()) await next();

@@ -119,7 +119,10 @@ export async function startInstance(
     if (http) closers.push(() => http.close());
     // The instances of a fleet share a database; who trades what is the claims' matter.
     if (config.coordination.mode === "solo") {
-      const instanceLock = await holdInstanceLock(address);
+      const instanceLock = await holdInstanceLock(
+        address,
+        "stop it first, or set database.dsn to a database of this one's own",
+      );
       closers.push(() => instanceLock.release());
     }
     const opened = await createStorage(address, databaseOptions(config));
@@ -254,7 +257,7 @@ function openOwnSpool(
   closers: (() => Promise<void> | void)[],
 ): FillSpool {
   const file = spoolFile(config, address);
-  const lock = holdProcessLock(file);
+  const lock = holdProcessLock(file, "stop it first, or set database.spool_file to another path");
   closers.push(() => lock.release());
   const spool = openSpool({ file, capacity: config.database.spool_capacity, now: () => Date.now() });
   closers.push(() => spool.close());

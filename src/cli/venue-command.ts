@@ -41,7 +41,10 @@ async function venueCommand(options: Options): Promise<void> {
     journal: options.journal ?? loaded.journal,
   };
   const log = createLog({ level: "info", stream: process.stderr });
-  const lock = holdProcessLock(config.journal === "none" ? ":memory:" : join(config.journal, "venue"));
+  const lock = holdProcessLock(
+    config.journal === "none" ? ":memory:" : join(config.journal, "venue"),
+    "stop it first, or name another folder with --journal",
+  );
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => stopping.abort(signal);
   process.once("SIGINT", onSignal);

@@ -1,6 +1,6 @@
 /** The venue's config → what its server is started with. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadVenueKeys } from "../config/load-venue-config.ts";
 import type { VenueConfig, VenueKeyConfig } from "../config/venue-schema.ts";
@@ -9,6 +9,7 @@ import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice, parseQuantity } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
+import { makeFolders } from "../files/make-folders.ts";
 import { loadCandles } from "../venue/market/candles.ts";
 import type { CrowdOptions } from "../venue/market/crowd.ts";
 import { completeCrowd } from "../venue/market/crowd.ts";
@@ -100,7 +101,7 @@ function writeNewKey(file: string, account: string): void {
     "  permissions: [read, trade]",
   ];
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolders(dirname(file));
     writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   } catch (cause) {
     throw new QuantmeshError("CONFIG_INVALID", `cannot write ${file}; set keys_file to another path`, {

@@ -1,6 +1,6 @@
 /** The `coordination` section: how several instances share the symbols. */
 import { z } from "zod";
-import { choice, number, section, text, wholeNumber } from "./fields.ts";
+import { choice, etcdMember, number, section, text, wholeNumber } from "./fields.ts";
 
 const MAX_MS = 600_000;
 
@@ -19,10 +19,7 @@ export const coordinationSchema = section({
     .default("quantmesh")
     .describe("Name of the fleet: part of every key in etcd."),
   etcd: section({
-    hosts: z
-      .array(z.string().regex(/^https?:\/\/[^\s/]+$/, "must be an address like http://127.0.0.1:2379"))
-      .default([])
-      .describe("Every member of the etcd cluster."),
+    hosts: z.array(etcdMember()).default([]).describe("Every member of the etcd cluster."),
     username: text().optional().describe("Name to log in with, where etcd asks for one."),
     password: text().optional().describe("Password to log in with."),
     ca: text()

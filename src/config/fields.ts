@@ -100,6 +100,16 @@ export function text() {
   return z.string().min(1, "must not be empty");
 }
 
+/** A member of an etcd cluster; with a user and password in it, etcd's client would look for a host of that name, and say so in the log. */
+export function etcdMember() {
+  return z
+    .string()
+    .regex(
+      /^https?:\/\/[^\s/@]+$/,
+      "must be an address like http://127.0.0.1:2379; a user and a password go into username and password",
+    );
+}
+
 function decimal(accepts: (units: bigint) => boolean, rule: string) {
   return z
     .string()

@@ -1,6 +1,6 @@
 /** The sections about one instance and the services it uses: database, lock, logging, web server. */
 import { z } from "zod";
-import { choice, flag, section, text, wholeNumber } from "./fields.ts";
+import { choice, etcdMember, flag, section, text, wholeNumber } from "./fields.ts";
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MAX_TTL_SECONDS = 3600;
@@ -54,7 +54,7 @@ const redisSchema = section({
 
 const etcdSchema = section({
   endpoints: z
-    .array(z.string().regex(/^https?:\/\/[^\s/]+$/, "must be http://host:port or https://host:port"))
+    .array(etcdMember())
     .min(1, "must name at least one member")
     .default(["http://127.0.0.1:2379"])
     .describe("Members of the cluster, http://host:port or https://host:port each."),

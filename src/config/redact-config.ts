@@ -17,6 +17,7 @@ const SECRET_KEYS = new Set([
 /** Database addresses: public but for the password in them. */
 const ADDRESS_KEY = "dsn";
 const USER_AND_PASSWORD = /^(?:([a-z][a-z0-9+.-]*:\/\/)\S*|[^\s/]*:\S*)@/i;
+const URL_CREDENTIALS = /(:\/\/)[^\s/]*@/g;
 const PASSWORD_ARGUMENT = /\b(passw(?:or)?d|pwd)=('(?:[^'\\]|\\.)*'|[^\s&;]*)/gi;
 
 /** A copy of `config` with every secret as `[redacted]`; passwords inside database addresses too. */
@@ -31,10 +32,15 @@ export function isSecretPath(path: Path): boolean {
 
 function redactNode(node: unknown, key: string | undefined): unknown {
   if (key !== undefined && SECRET_KEYS.has(key)) return REDACTED;
-  if (typeof node === "string") return key === ADDRESS_KEY ? redactAddress(node) : node;
+  if (typeof node === "string") return key === ADDRESS_KEY ? redactAddress(node) : redactUrl(node);
   if (Array.isArray(node)) return node.map((item: unknown) => redactNode(item, key));
   if (!isMapping(node)) return node;
   return Object.fromEntries(Object.entries(node).map(([name, child]) => [name, redactNode(child, name)]));
+}
+
+/** Whatever the key: an address may have a password in it. */
+function redactUrl(text: string): string {
+  return text.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
 }
 
 /** `postgres://user:password@host/db`, `user:password@tcp(host)/db` and `host=… password=…` without the secrets. */

@@ -1,9 +1,10 @@
 /** Downloaded candles on disk: `DATADIR/<exchange>/<BASE-QUOTE>-<timeframe>/<YYYY-MM>.csv.gz`, months in UTC. */
-import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { TimeSpan } from "../domain/time-span.ts";
 import { joinSpans } from "../domain/time-span.ts";
+import { makeFolders } from "../files/make-folders.ts";
 import type { CandleLine } from "./month-file.ts";
 import { damaged, monthOf, readMonth, replaceFile, writeMonth } from "./month-file.ts";
 import type { Timeframe } from "./timeframe.ts";
@@ -54,14 +55,13 @@ export class CandleFolder {
   }
 
   /** Makes the folder. Throws CONFIG_INVALID where that cannot be. */
-  async prepare(): Promise<void> {
+  prepare(): void {
     try {
-      await mkdir(this.path, { recursive: true });
+      makeFolders(this.path);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new QuantmeshError("CONFIG_INVALID", `--datadir: cannot write to ${this.path}: ${reason}`, {
-        cause,
-      });
+      const message = `--datadir: cannot write to ${this.path}: ${reason}; name a folder that this user may write to`;
+      throw new QuantmeshError("CONFIG_INVALID", message, { cause });
     }
   }
 

@@ -1,6 +1,7 @@
 /** The instance's web server: metrics and health, for this machine's own browsers and scrapers. */
 import fastify from "fastify";
 import { QuantmeshError } from "../domain/errors.ts";
+import { servesHealth } from "./ask-health.ts";
 import type { Health } from "./health.ts";
 import type { MetricsPage } from "./metrics.ts";
 import { redactText } from "./redact.ts";
@@ -54,17 +55,21 @@ export async function startHttp({
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    throw listenFailure(error, `${bracketed(host)}:${port}`);
+    throw await listenFailure(error, host, port);
   }
   const address = app.server.address();
   const bound = typeof address === "object" && address !== null ? address.port : port;
   return { url: `http://${bracketed(host)}:${bound}`, port: bound, close: () => app.close() };
 }
 
-function listenFailure(error: unknown, address: string): QuantmeshError {
+async function listenFailure(error: unknown, host: string, port: number): Promise<QuantmeshError> {
+  const address = `${bracketed(host)}:${port}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "EADDRINUSE") {
-    const remedy = "another program listens there; set web.port to a free port, or to 0 for any";
+    const otherPort = "set web.port to a free port, or to 0 for any";
+    const remedy = (await servesHealth(host, port))
+      ? `an instance of quantmesh runs there; if it is this one, stop it first; if it is another, ${otherPort}`
+      : `another program listens there; ${otherPort}`;
     return new QuantmeshError("PORT_IN_USE", `${address} is in use: ${remedy}`, { cause: error });
   }
   const remedy = "set web.host and web.port to an address of this machine";

@@ -18,13 +18,14 @@ const DEFAULT_LIMIT_MS = 10_000;
 /**
  * Takes the lock of a file, or of a database server: there it belongs to a connection, so it is free at once when the
  * process dies. It only warns a person early; that a market has one owner is the claims' matter. Throws ALREADY_RUNNING
- * where another process has it, STORAGE_UNAVAILABLE or CONFIG_INVALID where the database cannot be asked.
+ * with `remedy` where another process has it, STORAGE_UNAVAILABLE or CONFIG_INVALID where the database cannot be asked.
  */
 export async function holdInstanceLock(
   address: DatabaseAddress,
+  remedy = "stop it first",
   limitMs = DEFAULT_LIMIT_MS,
 ): Promise<ProcessLock> {
-  if (address.type === "sqlite") return holdProcessLock(address.file);
+  if (address.type === "sqlite") return holdProcessLock(address.file, remedy);
   const name = describeAddress(address);
   const limits = { maxOpen: 1, maxIdle: 1, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
   const isPostgres = address.type === "postgres";
@@ -48,8 +49,5 @@ export async function holdInstanceLock(
     throw openingFailure(address, error);
   }
   pool.end();
-  throw new QuantmeshError(
-    "ALREADY_RUNNING",
-    `another quantmesh process is running on ${name}: stop it first, or give this one its own database`,
-  );
+  throw new QuantmeshError("ALREADY_RUNNING", `another quantmesh process is running on ${name}: ${remedy}`);
 }

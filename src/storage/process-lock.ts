@@ -14,10 +14,10 @@ export interface ProcessLock {
 
 /**
  * Takes the exclusive lock beside `databaseFile`; `:memory:` needs none. The operating system frees it when the
- * process ends, however it ends. Throws ALREADY_RUNNING where another process has it, STORAGE_UNAVAILABLE where
- * the lock file cannot be made.
+ * process ends, however it ends. Throws ALREADY_RUNNING with `remedy` where another process has it, STORAGE_UNAVAILABLE
+ * where the lock file cannot be made.
  */
-export function holdProcessLock(databaseFile: string): ProcessLock {
+export function holdProcessLock(databaseFile: string, remedy = "stop it first"): ProcessLock {
   if (databaseFile === ":memory:") return { release: () => undefined };
   let file: Database.Database | undefined;
   try {
@@ -30,7 +30,7 @@ export function holdProcessLock(databaseFile: string): ProcessLock {
     if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
       throw new QuantmeshError(
         "ALREADY_RUNNING",
-        `another quantmesh process is running on ${databaseFile}: stop it first, or give this one its own storage file`,
+        `another quantmesh process is running on ${databaseFile}: ${remedy}`,
         { cause: error },
       );
     }

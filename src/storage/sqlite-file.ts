@@ -1,14 +1,17 @@
 /** Whether SQLite can have a file at a path, and what to do where it cannot. */
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError } from "../domain/errors.ts";
+import { makeFolders } from "../files/make-folders.ts";
 import { unavailable } from "./database.ts";
+
+const WRITABLE = "choose a file in a folder that this user may write to, or give the user that right";
 
 /** Makes the folders above a missing file; of one that is there it asks that it can be read and written. Throws what Node says. */
 export function prepareFile(file: string): void {
   if (file === ":memory:") return;
-  if (!existsSync(file)) return makeFolder(dirname(resolve(file)));
+  if (!existsSync(file)) return prepareFolder(dirname(resolve(file)));
   refuseOther(file);
   accessSync(file, constants.R_OK | constants.W_OK);
 }
@@ -22,24 +25,14 @@ export function prepareFileToRead(file: string): void {
 /** STORAGE_UNAVAILABLE for a file that could not be opened, with the remedy where it is about the path. */
 export function cannotOpen(file: string, cause: unknown): QuantmeshError {
   const failure = unavailable(file, cause);
-  if (!isAboutPath(cause)) return failure;
-  return new QuantmeshError(
-    "STORAGE_UNAVAILABLE",
-    `${failure.message}; choose a file in a folder that this user may write to, or give the user that right`,
-    { cause },
-  );
+  const remedy = remedyOf(cause);
+  if (remedy === undefined) return failure;
+  return new QuantmeshError("STORAGE_UNAVAILABLE", `${failure.message}; ${remedy}`, { cause });
 }
 
-/** Node's own way of making all of them at once never ends below /proc, where no folder can be made. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return accessSync(folder, constants.W_OK | constants.X_OK);
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another process may make it at the same time.
-    if (!existsSync(folder)) throw error;
-  }
+function prepareFolder(folder: string): void {
+  makeFolders(folder);
+  accessSync(folder, constants.W_OK | constants.X_OK);
 }
 
 class NoFile extends Error {}
@@ -50,7 +43,10 @@ function refuseOther(file: string): void {
   throw new NoFile(found.isDirectory() ? "it is a folder, not a file" : "it is no plain file");
 }
 
-function isAboutPath(error: unknown): boolean {
-  if (error instanceof BetterSqlite.SqliteError) return /^SQLITE_(CANTOPEN|READONLY|NOTADB)/.test(error.code);
-  return error instanceof NoFile || (error instanceof Error && "syscall" in error);
+function remedyOf(error: unknown): string | undefined {
+  if (error instanceof BetterSqlite.SqliteError) {
+    if (error.code === "SQLITE_NOTADB") return "name the file of an SQLite database";
+    return /^SQLITE_(CANTOPEN|READONLY)/.test(error.code) ? WRITABLE : undefined;
+  }
+  return error instanceof NoFile || (error instanceof Error && "syscall" in error) ? WRITABLE : undefined;
 }

@@ -299,6 +299,29 @@ describe("bad input", () => {
     }
   });
 
+  it("is told by config check as JSON, too", async () => {
+    const right = await runCommand(["config", "check", "-c", CONFIG, "--json"], { cwd });
+    writeFileSync(join(cwd, CONFIG), defaultConfig({ "grids: 40": "grid: 40" }));
+    const wrong = await runCommand(["config", "check", "-c", CONFIG, "--json"], { cwd });
+
+    expect(right).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(right.stdout)).toEqual({
+      config: CONFIG,
+      isValid: true,
+      grids: 1,
+      warnings: [],
+      problems: [],
+    });
+    expect(wrong).toMatchObject({ code: WRONG, stderr: "" });
+    expect(JSON.parse(wrong.stdout)).toMatchObject({
+      isValid: false,
+      problems: [
+        expect.stringContaining("trading.symbols[0].grids: is required"),
+        expect.stringContaining('unknown key "grid"; did you mean "grids"?'),
+      ],
+    });
+  });
+
   it.each(USAGES)("refuses $name", async ({ args, candles, ...refusal }) => {
     if (candles !== undefined) writeFileSync(join(cwd, "candles.csv"), candles);
 

@@ -1,10 +1,11 @@
 /** Copies between real databases: every value arrives, an interrupted copy goes on, and what would do harm is refused. */
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { upgradeSchema } from "../../src/storage/copy/change-schema.ts";
 import { copyBetween, previewCopy, verifyBetween } from "../../src/storage/copy/copy-between.ts";
 import { NO_PROGRESS } from "../../src/storage/copy/copy-progress.ts";
 import { openTarget } from "../../src/storage/copy/open-ends.ts";
@@ -105,9 +106,43 @@ describe("a copy from SQLite to SQLite", () => {
     expect(rowsOf(target.file)["meta"]).toEqual([["fleet_id", fleet]]);
   });
 
+  it("refuses a target on which an instance runs, and says where to copy to", async () => {
+    const target = newFile();
+    const lock = holdProcessLock(target.file);
+    await expect(copy(source, target)).rejects.toMatchObject({
+      code: "ALREADY_RUNNING",
+      message: expect.stringContaining("stop it first, or name another database with --to") as string,
+    });
+    lock.release();
+  });
+
+  it.each([
+    ["text", "no database at all, but not empty either".repeat(100)],
+    ["nothing", ""],
+  ])("leaves nothing beside a source of %s", async (_, content) => {
+    const folder = mkdtempSync(join(tmpdir(), "quantmesh-foreign-"));
+    try {
+      const foreign = { type: "sqlite", file: join(folder, "foreign") } as const;
+      writeFileSync(foreign.file, content);
+      await expect(copy(foreign, newFile())).rejects.toThrow(
+        content === "" ? "is no database of quantmesh" : "name the file of an SQLite database",
+      );
+      if (content !== "") {
+        await expect(copy(source, foreign)).rejects.toThrow("name the file of an SQLite database");
+        await expect(upgradeSchema(foreign)).rejects.toThrow("name the file of an SQLite database");
+      }
+      expect(readdirSync(folder)).toEqual(["foreign"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("refuses a source on which an instance runs, and keeps instances away while it copies", async () => {
     const lock = holdProcessLock(source.file);
-    await expect(copy(source, newFile())).rejects.toMatchObject({ code: "ALREADY_RUNNING" });
+    await expect(copy(source, newFile())).rejects.toMatchObject({
+      code: "ALREADY_RUNNING",
+      message: expect.stringMatching(/stop it first, .*`quantmesh db backup` works while it runs$/) as string,
+    });
     lock.release();
 
     let refusal: unknown;

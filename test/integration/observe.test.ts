@@ -1,6 +1,8 @@
 /** The web server on a real port: metrics, health, and whom it answers. */
 import { EventEmitter, once } from "node:events";
 import { request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Health, Ping } from "../../src/observe/health.ts";
 import { createHealth } from "../../src/observe/health.ts";
@@ -104,12 +106,26 @@ describe("the web server", () => {
     expect(response.status).toBe(200);
   });
 
-  it("says which port is in use, and what to do", async () => {
+  it("says that another program has the port, and what to do", async () => {
+    const program = createServer((socket) => socket.end()).listen(0, "127.0.0.1");
+    await once(program, "listening");
+    const { port } = program.address() as AddressInfo;
+    try {
+      await expect(serve("127.0.0.1", port)).rejects.toMatchObject({
+        code: "PORT_IN_USE",
+        message: `127.0.0.1:${port} is in use: another program listens there; set web.port to a free port, or to 0 for any`,
+      });
+    } finally {
+      program.close();
+    }
+  });
+
+  it("says that another instance has the port, and what to do", async () => {
     const { server } = await serve();
 
     await expect(serve("127.0.0.1", server.port)).rejects.toMatchObject({
       code: "PORT_IN_USE",
-      message: `127.0.0.1:${server.port} is in use: another program listens there; set web.port to a free port, or to 0 for any`,
+      message: `127.0.0.1:${server.port} is in use: an instance of quantmesh runs there; if it is this one, stop it first; if it is another, set web.port to a free port, or to 0 for any`,
     });
   });
 

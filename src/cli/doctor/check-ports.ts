@@ -4,9 +4,7 @@ import { connect, createServer } from "node:net";
 import type { Config } from "../../config/schema.ts";
 import type { Finding } from "../../domain/finding.ts";
 import { fault, ok } from "../../domain/finding.ts";
-
-/** An instance on this computer answers at once. */
-const HEALTH_LIMIT_MS = 1_000;
+import { servesHealth } from "../../observe/ask-health.ts";
 
 /** `isRunning`: the instance is registered with its fleet, so its heartbeat port is its own. */
 export async function checkPorts(
@@ -23,7 +21,7 @@ export async function checkPorts(
 }
 
 async function checkWeb({ host, port }: Config["web"], limitMs: number): Promise<Finding> {
-  return checkPort("web.port", { host, port }, async () => answersHealth(host, port, limitMs));
+  return checkPort("web.port", { host, port }, async () => servesHealth(host, port, limitMs));
 }
 
 interface HostAndPort {
@@ -63,19 +61,6 @@ async function tryListen(host: string, port: number): Promise<string | undefined
     return undefined;
   } catch (error) {
     return codeOf(error);
-  }
-}
-
-async function answersHealth(host: string, port: number, limitMs: number): Promise<boolean> {
-  const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  const name = reached.includes(":") ? `[${reached}]` : reached;
-  try {
-    const signal = AbortSignal.timeout(Math.min(limitMs, HEALTH_LIMIT_MS));
-    const response = await fetch(`http://${name}:${port}/health/live`, { signal });
-    return JSON.stringify(await response.json()) === '{"live":true}';
-  } catch {
-    // Whatever does not answer so is not ours.
-    return false;
   }
 }
 

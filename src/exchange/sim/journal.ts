@@ -6,12 +6,13 @@
  * point that filled something, written before anybody hears of it. Written data outlives the process at once; only
  * the beginning and the end are forced to the disk, so a loss of power may lose what came between.
  */
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync } from "node:fs";
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { invariant } from "../../domain/assert.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Instant } from "../../domain/ids.ts";
+import { makeFolders } from "../../files/make-folders.ts";
 import type { JournalContent, JournalRecord, MarketDescription } from "./journal-format.ts";
 import { beginning, headerLine, parseJournal, rewriteHeader } from "./journal-format.ts";
 
@@ -155,7 +156,7 @@ function closedError(file: string): QuantmeshError {
 
 function openOrCreate(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolders(dirname(file));
     return openSync(file, constants.O_RDWR | constants.O_CREAT);
   } catch (error) {
     const message = `cannot open ${file}, the journal of the simulated market; set a path that can be written`;

@@ -3,7 +3,7 @@ import { QuantmeshError } from "../../domain/errors.ts";
 import type { DatabaseAddress } from "../dsn.ts";
 import { holdInstanceLock } from "../instance-lock.ts";
 import { SCHEMA_VERSION } from "../migrations/migrate.ts";
-import { migrate, refuseOwners, schemaOf, withSnapshot } from "./copy-between.ts";
+import { migrate, refuseForeignFile, refuseOwners, schemaOf, withSnapshot } from "./copy-between.ts";
 import { refuseMemory, requireFile } from "./open-ends.ts";
 import type { TableName } from "./table-shapes.ts";
 import { TABLES } from "./table-shapes.ts";
@@ -81,6 +81,7 @@ async function changeSchema(
 ): Promise<SchemaChangeReport> {
   refuseMemory(address);
   if (address.type === "sqlite") requireFile(address.file);
+  await refuseForeignFile(address);
   const lock = await holdInstanceLock(address);
   try {
     const status = await readStatus(address);

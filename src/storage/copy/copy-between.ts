@@ -39,7 +39,8 @@ export interface CopyPreview {
  */
 export async function copyBetween({ from, to, resume, progress }: CopyRequest): Promise<CopyReport> {
   return withSource(from, to, async (source) => {
-    const lock = await holdInstanceLock(to);
+    await refuseForeignFile(to);
+    const lock = await holdInstanceLock(to, "stop it first, or name another database with --to");
     try {
       return await fillFrom(source, to, resume, progress);
     } finally {
@@ -142,8 +143,15 @@ async function withSource<Result>(
   work: (source: CopySource) => Promise<Result>,
 ): Promise<Result> {
   refuseSame(from, to);
-  if (from.type === "sqlite") requireFile(from.file);
-  const lock = await holdInstanceLock(from);
+  if (from.type === "sqlite") {
+    requireFile(from.file);
+    // Before a lock is put beside a file that is none of ours.
+    await withSnapshot(from, requireCurrent);
+  }
+  const lock = await holdInstanceLock(
+    from,
+    "stop it first, for two databases with the same bots would both trade; `quantmesh db backup` works while it runs",
+  );
   try {
     if (from.type !== "sqlite") await refuseOwners(from);
     return await withSnapshot(from, async (source) => {
@@ -153,6 +161,11 @@ async function withSource<Result>(
   } finally {
     lock.release();
   }
+}
+
+/** Throws STORAGE_UNAVAILABLE for a file that is no database; asked before a lock, which would stay beside it. */
+export async function refuseForeignFile(address: DatabaseAddress): Promise<void> {
+  if (address.type === "sqlite" && isThere(address)) await withSnapshot(address, schemaOf);
 }
 
 /** Instances of a fleet share a server without a lock; a claim that has not expired has an owner that acts on it. */

@@ -13,6 +13,8 @@ import { isThere, refuseMemory } from "./open-ends.ts";
 import { replaceFile } from "./replace-file.ts";
 import { TABLES } from "./table-shapes.ts";
 
+const RUNS_THERE = "stop it first, or restore to another database";
+
 export interface RestoreRequest {
   readonly file: string;
   readonly to: DatabaseAddress;
@@ -29,7 +31,7 @@ export async function restoreBackup({ file, to, force, progress }: RestoreReques
   refuseMemory(to);
   const bytes = await checkBackup(file);
   if (to.type === "sqlite") return restoreFile(file, bytes, to, force);
-  const lock = await holdInstanceLock(to);
+  const lock = await holdInstanceLock(to, RUNS_THERE);
   try {
     await refuseOwners(to);
     const { isEqual } = await withSnapshot({ type: "sqlite", file }, async (source) => {
@@ -45,7 +47,7 @@ export async function restoreBackup({ file, to, force, progress }: RestoreReques
 }
 
 async function restoreFile(backup: string, bytes: number, to: SqliteAddress, force: boolean): Promise<void> {
-  const lock = holdProcessLock(to.file);
+  const lock = holdProcessLock(to.file, RUNS_THERE);
   try {
     if (!force) await refuseContent(to);
     await replaceFile(to.file, async (temporary) => {

@@ -1,8 +1,8 @@
 /** Reads an SQLite file as lines of text that SQLite itself puts together: no value of a row passes through JavaScript. */
 import { setImmediate as turn } from "node:timers/promises";
 import BetterSqlite from "better-sqlite3";
-import { unavailable } from "../database.ts";
 import { HISTORY_TABLE } from "../migrations/migrate.ts";
+import { cannotOpen } from "../sqlite-file.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Lines } from "./line-text.ts";
 import { ESCAPES, needsEscapes } from "./line-text.ts";
@@ -82,7 +82,7 @@ class SqliteSource implements CopySource {
     try {
       return work();
     } catch (error) {
-      throw error instanceof BetterSqlite.SqliteError ? unavailable(this.name, error) : error;
+      throw error instanceof BetterSqlite.SqliteError ? cannotOpen(this.name, error) : error;
     }
   }
 }

@@ -1,10 +1,11 @@
 /** A venue's folder: its description, the segments of its journal, and the snapshots between them. */
-import { createReadStream, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { statSync, truncateSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { QuantmeshError } from "../../domain/errors.ts";
+import { makeFolders } from "../../files/make-folders.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { JournalLine } from "./journal-format.ts";
 import { FORMAT, segmentHeader } from "./journal-format.ts";
@@ -38,7 +39,7 @@ export class VenueStore {
   static async open(folder: string, description: string): Promise<VenueStore> {
     const file = join(folder, "venue.json");
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolders(folder);
       if (!existsSync(file)) await writeDurably(file, [description]);
     } catch (cause) {
       const message = `cannot write the venue's folder ${folder}; set another one`;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { PrivateServer } from "./private-server.ts";
 import { findProgram, freePort, serverFolder, startServer } from "./private-server.ts";
-import { startRedis } from "./redis.ts";
+import { answersPing, startRedis } from "./redis.ts";
 
 /** Three masters that share the slots; resolves once all of them agree. */
 export async function startRedisCluster(): Promise<readonly PrivateServer[]> {
@@ -102,15 +102,6 @@ sentinel failover-timeout ${masterName} 5000
     args: [file, "--sentinel"],
     port,
     folder,
-    isReady: async () => {
-      const redis = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => null });
-      redis.on("error", () => undefined);
-      try {
-        await redis.connect();
-        return (await redis.ping()) === "PONG";
-      } finally {
-        redis.disconnect();
-      }
-    },
+    isReady: async () => answersPing(port),
   });
 }

@@ -12,17 +12,20 @@ export async function startRedis(args: readonly string[] = []): Promise<PrivateS
     args: ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...args],
     port,
     folder: serverFolder("redis"),
-    isReady: async () => {
-      const redis = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => null });
-      redis.on("error", () => undefined);
-      try {
-        await redis.connect();
-        return (await redis.ping()) === "PONG";
-      } finally {
-        redis.disconnect();
-      }
-    },
+    isReady: async () => answersPing(port),
   });
+}
+
+/** Whether a Redis or a Sentinel on this port answers. */
+export async function answersPing(port: number): Promise<boolean> {
+  const redis = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => null });
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return (await redis.ping()) === "PONG";
+  } finally {
+    redis.disconnect();
+  }
 }
 
 /** Waits until the server tells an uptime of at least `ms`: locks trust no younger one. */

@@ -24,10 +24,11 @@ const NOTHING = {};
 
 export const RULES: readonly Rule[] = [
   { under: "domain/", mayImport: [], packages: NOTHING, builtins: [] },
+  { under: "files/", mayImport: [], packages: NOTHING, builtins: "all" },
   { under: "strategy/", mayImport: ["domain/"], packages: NOTHING, builtins: [] },
   {
     under: "venue/",
-    mayImport: ["domain/"],
+    mayImport: ["domain/", "files/"],
     packages: { fastify: "venue/server/", ws: "venue/server/" },
     builtins: "all",
   },
@@ -40,7 +41,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "exchange/sim/",
-    mayImport: ["domain/", "exchange/exchange.ts", "venue/matching/", "venue/market/"],
+    mayImport: ["domain/", "files/", "exchange/exchange.ts", "venue/matching/", "venue/market/"],
     packages: NOTHING,
     builtins: "all",
   },
@@ -52,7 +53,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "storage/",
-    mayImport: ["domain/"],
+    mayImport: ["domain/", "files/"],
     packages: {
       kysely: "storage/",
       "better-sqlite3": "storage/",
@@ -76,11 +77,11 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "backtest/",
-    mayImport: ["domain/", "strategy/", "venue/matching/", "venue/market/"],
+    mayImport: ["domain/", "files/", "strategy/", "venue/matching/", "venue/market/"],
     packages: NOTHING,
     builtins: "all",
   },
-  { under: "history/", mayImport: ["domain/"], packages: NOTHING, builtins: "all" },
+  { under: "history/", mayImport: ["domain/", "files/"], packages: NOTHING, builtins: "all" },
   {
     under: "observe/",
     mayImport: ["domain/"],

@@ -220,4 +220,16 @@ describe("a wrong config", () => {
     expect(problemsOf(text).join()).not.toMatch(/hunter/);
     expect(problemsOf(text)).not.toEqual([]);
   });
+
+  it.each([
+    ["distributed_lock: { type: etcd, etcd: { endpoints: [http://bob:hunter2@db:2379] } }"],
+    ["coordination: { etcd: { hosts: [http://bob:hunter2@db:2379] } }"],
+  ])("refuses a password in an address of etcd, and does not show it: %s", (section) => {
+    const problems = problemsOf(`${GOOD}${section}\n`);
+
+    expect(problems).toEqual([
+      expect.stringContaining("a user and a password go into username and password"),
+    ]);
+    expect(problems.join()).not.toContain("hunter2");
+  });
 });

@@ -34,6 +34,12 @@ describe("redactConfig", () => {
     expect(redactConfig({ database: { dsn } })).toEqual({ database: { dsn: shown } });
   });
 
+  it("hides user and password of any address", () => {
+    expect(redactConfig({ hosts: ["http://user:hun@ter2@127.0.0.1:2379/a@b"] })).toEqual({
+      hosts: ["http://[redacted]@127.0.0.1:2379/a@b"],
+    });
+  });
+
   it("leaves everything else, and the config itself, as it is", () => {
     const config = { web: { port: 1, enabled: true, allowed_hosts: ["a:b@c"] }, x: undefined, api_key: "k" };
     const before = structuredClone(config);

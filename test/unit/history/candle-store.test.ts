@@ -24,7 +24,7 @@ describe("the store", () => {
   it("keeps each month as a gzipped CSV file that a back-test reads", async () => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       await folder.write("2024-02", lines);
 
       const file = join(data, "binance", "BTC-USDT-1m", "2024-02.csv.gz");
@@ -39,7 +39,7 @@ describe("the store", () => {
   it("leaves the file as it was when the new one cannot be written", async () => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       await folder.write("2024-02", lines);
       mkdirSync(join(folder.fileOf("2024-03"), "in the way"), { recursive: true });
 
@@ -52,7 +52,7 @@ describe("the store", () => {
   it("removes what a killed download left half-written, and nothing else", async () => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       await folder.write("2024-02", lines);
       writeFileSync(join(folder.path, ".2024-03.csv.gz.tmp"), "half");
 
@@ -89,7 +89,7 @@ describe("the store", () => {
   ])("says of a file that is %s which it is and what to do", async (_, damage, says) => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       await folder.write("2024-02", lines);
       damage(folder.fileOf("2024-02"));
 
@@ -109,11 +109,11 @@ describe("the store", () => {
         ["1m", "1000-SATS/USDC"],
       ]) {
         const folder = candleFolder(data, timeframe, symbol);
-        await folder.prepare();
+        folder.prepare();
         const [first] = lines;
         if (first) await folder.write("2024-02", [first]);
       }
-      await candleFolder(data, "1d").prepare();
+      candleFolder(data, "1d").prepare();
       mkdirSync(join(data, "binance", "notes"));
       writeFileSync(join(data, "README"), "mine");
 
@@ -131,7 +131,7 @@ describe("the store", () => {
   it("tells missing candles from those that are nowhere, gap by gap", async () => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       await folder.write("2024-02", lines);
       await folder.writeAbsent([{ from: START + 4 * MINUTE, to: START + 5 * MINUTE }]);
 

@@ -33,7 +33,7 @@ async function download(
   source: CandleSource,
   { span = SPAN, now = NOW, askAgain = false, clock = new HastyClock(), signal }: Options = {},
 ): Promise<DownloadEnd> {
-  await folder.prepare();
+  folder.prepare();
   const stop = signal ?? new AbortController().signal;
   return downloadCandles({ source, folder, span, now: instant(now), askAgain, clock, signal: stop });
 }
@@ -201,7 +201,7 @@ describe("a download", () => {
   it("keeps the candle that is stored where one comes a second time", async () => {
     await inFolder(async (data) => {
       const folder = candleFolder(data);
-      await folder.prepare();
+      folder.prepare();
       const line = lineOf(candleAt(SPAN.from));
       await folder.write("2024-01", [line]);
       const writer = new MonthWriter(folder, [], [], () => 0);

@@ -97,7 +97,9 @@ describe("createStorage", () => {
     expect(error).toMatchObject({ code: "STORAGE_UNAVAILABLE", cause: expect.any(Error) });
     expect((error as QuantmeshError).message).toContain(`storage ${file}: `);
     expect((error as QuantmeshError).message).toContain(
-      "choose a file in a folder that this user may write to",
+      file.endsWith("notes.txt")
+        ? "name the file of an SQLite database"
+        : "choose a file in a folder that this user may write to",
     );
     expect(readdirSync(folder).filter((name) => name !== "notes.txt" && name !== "file")).toEqual([]);
   });

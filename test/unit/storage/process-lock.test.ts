@@ -29,6 +29,15 @@ describe("holdProcessLock", () => {
     first.release();
   });
 
+  it("says what else can be done where its holder knows", () => {
+    const first = holdProcessLock(database, "stop it first, or name another");
+
+    expect(() => holdProcessLock(database, "stop it first, or name another")).toThrow(
+      `another quantmesh process is running on ${database}: stop it first, or name another`,
+    );
+    first.release();
+  });
+
   it("is free again once it is released", () => {
     holdProcessLock(database).release();
 
