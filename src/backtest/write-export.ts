@@ -2,7 +2,7 @@
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { QuantmeshError } from "../domain/errors.ts";
-import { makeFolders } from "../files/make-folders.ts";
+import { makeFolders } from "../storage/make-folders.ts";
 
 export interface ExportFile {
   readonly name: string;

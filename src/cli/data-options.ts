@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { QuantmeshError } from "../domain/errors.ts";
-import { DAY_MS } from "../history/timeframe.ts";
-import type { TimeRange } from "../history/time-range.ts";
-import { parseTimeRange } from "../history/time-range.ts";
+import { DAY_MS } from "../backtest/history/timeframe.ts";
+import type { TimeRange } from "../backtest/history/time-range.ts";
+import { parseTimeRange } from "../backtest/history/time-range.ts";
 import { parseWholeNumber } from "./parse-options.ts";
 
 export const DEFAULT_TIMEFRAME = "1m";

@@ -1,10 +1,10 @@
 /** `quantmesh list-data`: what is in the store, and what is missing of it. */
 import type { Command } from "commander";
-import type { CandleFolder } from "../history/candle-store.ts";
-import { listFolders } from "../history/candle-store.ts";
-import type { Survey } from "../history/survey.ts";
-import { countGaps, extentOf, surveyOf } from "../history/survey.ts";
-import { isoTime } from "../history/time-range.ts";
+import type { CandleFolder } from "../backtest/history/candle-store.ts";
+import { listFolders } from "../backtest/history/candle-store.ts";
+import type { Survey } from "../backtest/history/survey.ts";
+import { countGaps, extentOf, surveyOf } from "../backtest/history/survey.ts";
+import { isoTime } from "../backtest/history/time-range.ts";
 import { addDataFolderOption, addSeriesOptions } from "./data-options.ts";
 import { seriesAsJson } from "./series-as-json.ts";
 import { EXIT_FAILED } from "./exit-codes.ts";

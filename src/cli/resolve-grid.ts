@@ -6,7 +6,7 @@ import { formatDecimal } from "../domain/decimal.ts";
 import { QuantmeshError } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument } from "../domain/instrument.ts";
-import type { StoredRules } from "../history/candle-store.ts";
+import type { StoredRules } from "../backtest/history/candle-store.ts";
 import { DEFAULT_RULES } from "../strategy/settings.ts";
 import type { Amount, GridRules, GridSettings, RangeSettings, Spacing } from "../strategy/settings.ts";
 import { simInstrument } from "./check-grids.ts";

@@ -1,8 +1,8 @@
 /** Stored candles and their gaps as JSON. */
-import type { CandleFolder } from "../history/candle-store.ts";
-import type { Survey } from "../history/survey.ts";
-import { countGaps } from "../history/survey.ts";
-import { isoTime } from "../history/time-range.ts";
+import type { CandleFolder } from "../backtest/history/candle-store.ts";
+import type { Survey } from "../backtest/history/survey.ts";
+import { countGaps } from "../backtest/history/survey.ts";
+import { isoTime } from "../backtest/history/time-range.ts";
 
 /** A series, how many of its candles are stored, nowhere and missing, and each gap; `more` stands before the gaps. */
 export function seriesAsJson({ series }: CandleFolder, survey: Survey, more: object = {}): object {

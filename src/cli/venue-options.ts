@@ -9,7 +9,7 @@ import { QuantmeshError, hasCode } from "../domain/errors.ts";
 import type { Instrument } from "../domain/instrument.ts";
 import { createInstrument, parsePrice, parseQuantity } from "../domain/instrument.ts";
 import type { Log } from "../domain/log.ts";
-import { makeFolders } from "../files/make-folders.ts";
+import { makeFolders } from "../storage/make-folders.ts";
 import { loadCandles } from "../venue/market/candles.ts";
 import type { CrowdOptions } from "../venue/market/crowd.ts";
 import { completeCrowd } from "../venue/market/crowd.ts";

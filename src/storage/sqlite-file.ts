@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import BetterSqlite from "better-sqlite3";
 import { QuantmeshError } from "../domain/errors.ts";
-import { makeFolders } from "../files/make-folders.ts";
+import { makeFolders } from "./make-folders.ts";
 import { unavailable } from "./database.ts";
 
 const WRITABLE = "choose a file in a folder that this user may write to, or give the user that right";

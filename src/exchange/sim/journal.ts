@@ -12,7 +12,7 @@ import { dirname } from "node:path";
 import { invariant } from "../../domain/assert.ts";
 import { QuantmeshError } from "../../domain/errors.ts";
 import type { Instant } from "../../domain/ids.ts";
-import { makeFolders } from "../../files/make-folders.ts";
+import { makeFolders } from "../../storage/make-folders.ts";
 import type { JournalContent, JournalRecord, MarketDescription } from "./journal-format.ts";
 import { beginning, headerLine, parseJournal, rewriteHeader } from "./journal-format.ts";
 

@@ -5,7 +5,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { QuantmeshError } from "../../domain/errors.ts";
-import { makeFolders } from "../../files/make-folders.ts";
+import { makeFolders } from "../../storage/make-folders.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { JournalLine } from "./journal-format.ts";
 import { FORMAT, segmentHeader } from "./journal-format.ts";

@@ -20,15 +20,16 @@ interface Rule {
 }
 
 const PORT_FILES = ["exchange/exchange.ts", "lock/lock.ts", "storage/storage.ts"];
+/** For every folder that writes files. */
+const MAKE_FOLDERS = "storage/make-folders.ts";
 const NOTHING = {};
 
 export const RULES: readonly Rule[] = [
   { under: "domain/", mayImport: [], packages: NOTHING, builtins: [] },
-  { under: "files/", mayImport: [], packages: NOTHING, builtins: "all" },
   { under: "strategy/", mayImport: ["domain/"], packages: NOTHING, builtins: [] },
   {
     under: "venue/",
-    mayImport: ["domain/", "files/"],
+    mayImport: ["domain/", MAKE_FOLDERS],
     packages: { fastify: "venue/server/", ws: "venue/server/" },
     builtins: "all",
   },
@@ -41,7 +42,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "exchange/sim/",
-    mayImport: ["domain/", "files/", "exchange/exchange.ts", "venue/matching/", "venue/market/"],
+    mayImport: ["domain/", MAKE_FOLDERS, "exchange/exchange.ts", "venue/matching/", "venue/market/"],
     packages: NOTHING,
     builtins: "all",
   },
@@ -53,7 +54,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "storage/",
-    mayImport: ["domain/", "files/"],
+    mayImport: ["domain/"],
     packages: {
       kysely: "storage/",
       "better-sqlite3": "storage/",
@@ -77,11 +78,11 @@ export const RULES: readonly Rule[] = [
   },
   {
     under: "backtest/",
-    mayImport: ["domain/", "files/", "strategy/", "venue/matching/", "venue/market/"],
+    mayImport: ["domain/", MAKE_FOLDERS, "strategy/", "venue/matching/", "venue/market/"],
     packages: NOTHING,
     builtins: "all",
   },
-  { under: "history/", mayImport: ["domain/", "files/"], packages: NOTHING, builtins: "all" },
+  { under: "backtest/history/", mayImport: ["domain/", MAKE_FOLDERS], packages: NOTHING, builtins: "all" },
   {
     under: "observe/",
     mayImport: ["domain/"],

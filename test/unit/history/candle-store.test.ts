@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } fro
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { listFolders } from "../../../src/history/candle-store.ts";
-import { lineOf, monthOf } from "../../../src/history/month-file.ts";
-import { extentOf, surveyOf } from "../../../src/history/survey.ts";
+import { listFolders } from "../../../src/backtest/history/candle-store.ts";
+import { lineOf, monthOf } from "../../../src/backtest/history/month-file.ts";
+import { extentOf, surveyOf } from "../../../src/backtest/history/survey.ts";
 import { MINUTE, candleAt, candleFolder, inFolder } from "./history-kit.ts";
 
 const START = Date.parse("2024-02-01T00:00:00Z");

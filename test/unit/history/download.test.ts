@@ -5,12 +5,12 @@ import { QuantmeshError } from "../../../src/domain/errors.ts";
 import { instant } from "../../../src/domain/ids.ts";
 import type { TimeSpan } from "../../../src/domain/time-span.ts";
 import { joinSpans } from "../../../src/domain/time-span.ts";
-import type { CandleFolder } from "../../../src/history/candle-store.ts";
-import type { CandleSource, DownloadEnd } from "../../../src/history/download.ts";
-import { downloadCandles } from "../../../src/history/download.ts";
-import { lineOf } from "../../../src/history/month-file.ts";
-import { MonthWriter } from "../../../src/history/month-writer.ts";
-import { surveyOf } from "../../../src/history/survey.ts";
+import type { CandleFolder } from "../../../src/backtest/history/candle-store.ts";
+import type { CandleSource, DownloadEnd } from "../../../src/backtest/history/download.ts";
+import { downloadCandles } from "../../../src/backtest/history/download.ts";
+import { lineOf } from "../../../src/backtest/history/month-file.ts";
+import { MonthWriter } from "../../../src/backtest/history/month-writer.ts";
+import { surveyOf } from "../../../src/backtest/history/survey.ts";
 import { freshSeed, scaled } from "../../support/scale.ts";
 import { HastyClock, MINUTE, candleAt, candleFolder, contentOf, inFolder, sourceOf } from "./history-kit.ts";
 

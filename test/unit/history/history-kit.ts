@@ -5,9 +5,9 @@ import { join } from "node:path";
 import type { TextCandle } from "../../../src/domain/candle.ts";
 import type { Clock } from "../../../src/domain/clock.ts";
 import { instant } from "../../../src/domain/ids.ts";
-import { CandleFolder } from "../../../src/history/candle-store.ts";
-import type { CandleSource } from "../../../src/history/download.ts";
-import { parseTimeframe } from "../../../src/history/timeframe.ts";
+import { CandleFolder } from "../../../src/backtest/history/candle-store.ts";
+import type { CandleSource } from "../../../src/backtest/history/download.ts";
+import { parseTimeframe } from "../../../src/backtest/history/timeframe.ts";
 
 export const MINUTE = 60_000;
 

@@ -1,7 +1,7 @@
 /** What users may write for a part of history, and what they are told where they write something else. */
 import { describe, expect, it } from "vitest";
-import { closeRange, formatTimeRange, parseTimeRange } from "../../../src/history/time-range.ts";
-import { parseTimeframe } from "../../../src/history/timeframe.ts";
+import { closeRange, formatTimeRange, parseTimeRange } from "../../../src/backtest/history/time-range.ts";
+import { parseTimeframe } from "../../../src/backtest/history/timeframe.ts";
 
 const day = (text: string): number => Date.parse(`${text}T00:00:00Z`);
 

@@ -1,6 +1,6 @@
 /** Takes candles in as they are downloaded and puts them into their months, each file written seldom and whole. */
-import type { TimeSpan } from "../domain/time-span.ts";
-import { withinSpans, withoutSpans } from "../domain/time-span.ts";
+import type { TimeSpan } from "../../domain/time-span.ts";
+import { withinSpans, withoutSpans } from "../../domain/time-span.ts";
 import type { CandleFolder } from "./candle-store.ts";
 import type { CandleLine } from "./month-file.ts";
 import { monthOf } from "./month-file.ts";

@@ -3,8 +3,8 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
-import type { TextCandle } from "../domain/candle.ts";
-import { QuantmeshError } from "../domain/errors.ts";
+import type { TextCandle } from "../../domain/candle.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
 
 const HEADER = "timestamp,open,high,low,close,volume";
 const LINE = /^(\d{1,15})(?:,\d+(?:\.\d+)?){5}$/;

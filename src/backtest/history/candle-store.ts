@@ -1,10 +1,10 @@
 /** Downloaded candles on disk: `DATADIR/<exchange>/<BASE-QUOTE>-<timeframe>/<YYYY-MM>.csv.gz`, months in UTC. */
 import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { QuantmeshError } from "../domain/errors.ts";
-import type { TimeSpan } from "../domain/time-span.ts";
-import { joinSpans } from "../domain/time-span.ts";
-import { makeFolders } from "../files/make-folders.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
+import type { TimeSpan } from "../../domain/time-span.ts";
+import { joinSpans } from "../../domain/time-span.ts";
+import { makeFolders } from "../../storage/make-folders.ts";
 import type { CandleLine } from "./month-file.ts";
 import { damaged, monthOf, readMonth, replaceFile, writeMonth } from "./month-file.ts";
 import type { Timeframe } from "./timeframe.ts";

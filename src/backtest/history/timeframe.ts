@@ -1,5 +1,5 @@
 /** The length of a candle, as users write it: `1m`, `4h`, `1d`. */
-import { QuantmeshError } from "../domain/errors.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
 
 export const DAY_MS = 86_400_000;
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: DAY_MS };

@@ -1,6 +1,6 @@
 /** The part of history that a user asks for: `--timerange 20240101-20240201` or `--days 30`, all of it UTC. */
-import { QuantmeshError } from "../domain/errors.ts";
-import type { TimeSpan } from "../domain/time-span.ts";
+import { QuantmeshError } from "../../domain/errors.ts";
+import type { TimeSpan } from "../../domain/time-span.ts";
 import { DAY_MS } from "./timeframe.ts";
 
 /** Ms since 1970 UTC; undefined where the user left that end open. `to` is not part of it. */

@@ -1,10 +1,10 @@
 /** Fills the gaps of a series from an exchange, page by page, and remembers what the exchange has not got. */
-import type { TextCandle } from "../domain/candle.ts";
-import type { Clock } from "../domain/clock.ts";
-import { QuantmeshError, policyFor } from "../domain/errors.ts";
-import type { Instant } from "../domain/ids.ts";
-import type { TimeSpan } from "../domain/time-span.ts";
-import { GapFinder, candlesIn } from "../domain/time-span.ts";
+import type { TextCandle } from "../../domain/candle.ts";
+import type { Clock } from "../../domain/clock.ts";
+import { QuantmeshError, policyFor } from "../../domain/errors.ts";
+import type { Instant } from "../../domain/ids.ts";
+import type { TimeSpan } from "../../domain/time-span.ts";
+import { GapFinder, candlesIn } from "../../domain/time-span.ts";
 import type { CandleFolder } from "./candle-store.ts";
 import { lineOf } from "./month-file.ts";
 import { MonthWriter } from "./month-writer.ts";

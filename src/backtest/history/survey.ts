@@ -1,6 +1,6 @@
 /** What the store has of a series: how many candles, and every gap with the reason for it. */
-import type { TimeSpan } from "../domain/time-span.ts";
-import { GapFinder, candlesIn, withinSpans, withoutSpans } from "../domain/time-span.ts";
+import type { TimeSpan } from "../../domain/time-span.ts";
+import { GapFinder, candlesIn, withinSpans, withoutSpans } from "../../domain/time-span.ts";
 import type { CandleFolder } from "./candle-store.ts";
 import { monthOf } from "./month-file.ts";
 
