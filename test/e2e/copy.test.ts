@@ -311,7 +311,7 @@ describe("quantmesh db", () => {
       "a file that is no database",
       "db verify --from source.db --to words.txt",
       FAILED,
-      /^quantmesh: storage words\.txt: file is not a database$/,
+      /^quantmesh: storage words\.txt: file is not a database; name the file of an SQLite database$/,
     ],
     [
       "rollback of a database with rows",
