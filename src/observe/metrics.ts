@@ -11,16 +11,27 @@ export interface MetricsPage {
   text(): Promise<string>;
 }
 
+let processRegistry: Registry | undefined;
+
+/** The process's own metrics, collected once: what prom-client measures them with runs until the process ends. */
+function processMetrics(): Registry {
+  if (!processRegistry) {
+    processRegistry = new Registry();
+    collectDefaultMetrics({ register: processRegistry });
+  }
+  return processRegistry;
+}
+
 /**
  * Metrics with a registry of their own, and the process's metrics under their standard names.
  * Recording under an unknown name, with other labels or with a number that is none throws INVARIANT.
  */
 export function createMetrics(): { readonly metrics: Metrics; readonly registry: MetricsPage } {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const counters = collect("counter", (options) => new Counter({ ...options, registers: [registry] }));
   const gauges = collect("gauge", (options) => new Gauge({ ...options, registers: [registry] }));
   const histograms = collect("histogram", (options) => new Histogram({ ...options, registers: [registry] }));
+  const page = Registry.merge([registry, processMetrics()]);
   return {
     metrics: {
       count(name, labels, by = 1) {
@@ -34,7 +45,7 @@ export function createMetrics(): { readonly metrics: Metrics; readonly registry:
         find(histograms, "histogram", name, labels, value).observe(labels, value);
       },
     },
-    registry: { contentType: registry.contentType, text: () => registry.metrics() },
+    registry: { contentType: page.contentType, text: () => page.metrics() },
   };
 }
 

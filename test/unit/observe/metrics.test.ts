@@ -1,5 +1,6 @@
 /** The metric list and its guard: only listed names, with exactly their labels. */
-import { describe, expect, it } from "vitest";
+import performanceHooks from "node:perf_hooks";
+import { describe, expect, it, vi } from "vitest";
 import { METRICS } from "../../../src/observe/metric-list.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 
@@ -41,6 +42,16 @@ describe("metrics", () => {
     one.metrics.gauge("quantmesh_mailbox_depth", MARKET, 7);
 
     expect(await other.registry.text()).not.toContain("quantmesh_mailbox_depth{");
+  });
+
+  it("measures the process once, however many instances run in it", async () => {
+    createMetrics();
+    const watch = vi.spyOn(performanceHooks, "monitorEventLoopDelay");
+
+    const page = await createMetrics().registry.text();
+
+    expect(watch).not.toHaveBeenCalled();
+    expect(page.match(/^process_resident_memory_bytes /gm)).toHaveLength(1);
   });
 
   it.each([
