@@ -13,6 +13,7 @@ import { createHealth } from "../observe/health.ts";
 import { startHttp } from "../observe/http.ts";
 import type { MetricsPage } from "../observe/metrics.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { runMarket } from "./run-market.ts";
 import { BalanceKeeper } from "../runner/balance-keeper.ts";
 import { Activity } from "../runner/activity.ts";
 import { countBotErrors } from "../runner/count-bot-errors.ts";
@@ -228,7 +229,13 @@ export async function startInstance(
       market,
       grids,
       url: http?.url,
-      run: async (signal) => runMarket(instance, market, fleet.failed, signal),
+      run: async (signal) =>
+        runMarket(
+          { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
+          market,
+          fleet.failed,
+          signal,
+        ),
       close: async (reason) => {
         try {
           if (exitMode(config) === "leave") await fleet.leave(reason);
@@ -280,25 +287,6 @@ async function stopInMovingMarket(instance: Instance, market: Market, reason: st
     done.abort();
     await driving;
   }
-}
-
-async function runMarket(
-  instance: Instance,
-  market: Market,
-  failed: Promise<unknown>,
-  signal: AbortSignal,
-): Promise<void> {
-  const halt = new AbortController();
-  const driving = market.drive(
-    { isIdle: () => instance.isIdle, whenIdle: () => instance.whenIdle() },
-    AbortSignal.any([signal, halt.signal]),
-  );
-  const failure = failed.then((error) => {
-    halt.abort();
-    throw error;
-  });
-  await Promise.race([driving, failure]);
-  await instance.whenIdle();
 }
 
 function exitMode({ system }: Config): ExitMode {

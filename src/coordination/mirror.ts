@@ -85,6 +85,7 @@ export class Mirror {
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    this.#watching.abort();
     await Promise.all(this.#running);
   }
 
@@ -93,9 +94,8 @@ export class Mirror {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       this.#watching = new AbortController();
-      const over = AbortSignal.any([signal, this.#watching.signal]);
       try {
-        await store.watch(prefix, this.#revision + 1, (events) => this.apply(events), over);
+        await store.watch(prefix, this.#revision + 1, (events) => this.apply(events), this.#watching.signal);
       } catch (error) {
         log.warn({ error }, "coordination.watch_interrupted");
         // What happened meanwhile may be compacted, or taken back: the listing is what counts.
