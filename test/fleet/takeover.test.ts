@@ -141,7 +141,8 @@ describeWithServers(
         expect((await free.command.ended).code).toBe(0);
         const killed = Date.now();
         victim.command.kill("SIGKILL");
-        const late = lab.start(free.id, { standby: true });
+        // Whenever it is started again, it has the role that it had before.
+        const late = { ...lab.start(free.id, { standby: true }), options: free.options };
         fleet = fleet.map((one) => (one === free ? late : one));
         cold.push((await lab.firstOrder(late, killed)) - killed);
         await until(async () => (await lab.holders())[late.id] === count, 60_000);
