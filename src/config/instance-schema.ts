@@ -16,7 +16,9 @@ export const databaseSchema = section({
     ),
   max_open_conns: wholeNumber(1, 1000)
     .default(10)
-    .describe("Most connections to a database server at once; SQLite has one."),
+    .describe(
+      "Most connections to a database server at once, beside one that is kept for claims; SQLite has one.",
+    ),
   max_idle_conns: wholeNumber(1, 1000)
     .default(10)
     .describe("Most connections that are kept open while they are not needed."),

@@ -127,8 +127,6 @@ export class BotRunner {
   }
 
   async #open(): Promise<BotSession> {
-    // What was kept through an outage or a crash comes first: whoever trades this market counts it.
-    await this.#ports.replaySpool();
     const session = new BotSession(
       this.#ports,
       await openBot(this.#ports, this.setup, this.#opening, this.#stopping.signal),

@@ -64,8 +64,12 @@ export class Instance {
     }
   }
 
-  /** Reads as many bots as load at a time, so that a takeover finds connections open and its statements planned. */
+  /**
+   * Reads as many bots as load at a time, so that a takeover finds connections open and its statements planned; hands
+   * over what the spool has, so that no takeover waits for it.
+   */
   async warm(): Promise<void> {
+    await this.#ports.replaySpool();
     await Promise.all(this.setups.slice(0, OPENING_AT_ONCE).map((setup) => readStored(this.#ports, setup)));
   }
 

@@ -19,7 +19,10 @@ export interface BotSetup {
   readonly rules: GridRules;
 }
 
-type OpeningPorts = Pick<RunnerPorts, "storage" | "exchange" | "claims" | "balances" | "log" | "drawBotCode">;
+type OpeningPorts = Pick<
+  RunnerPorts,
+  "storage" | "replaySpool" | "exchange" | "claims" | "balances" | "log" | "drawBotCode"
+>;
 
 export interface OpenedBot {
   readonly bot: Bot;
@@ -44,6 +47,8 @@ export async function openBot(
   const instrument = await exchange.instrument(market.symbol);
   const claim = await claims.take(market, signal);
   ports.log.info({ symbol: market.symbol, epoch: claim.epoch }, "bot.claimed");
+  // What was kept through an outage or a crash comes before the loading: whoever trades this market counts it.
+  await ports.replaySpool();
   const load = async (bot: Bot): Promise<OpenedBot> => {
     const [ledger] = await Promise.all([storage.loadLedger(bot), openReservation(ports, bot, claim)]);
     return { bot, claim, ledger, rules: resolveRules(bot, setup.rules) };

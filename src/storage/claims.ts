@@ -52,7 +52,7 @@ export function renewClaims(
       }
     }
     return current.filter((claim) => held.has(nameOf(claim, claim.market)));
-  });
+  }, "urgent");
 }
 
 /** Frees the market for whoever asks next; nothing where the claim is not the market's any more. */

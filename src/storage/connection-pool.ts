@@ -2,8 +2,11 @@
 import { ConnectionFailure } from "./connection-failure.ts";
 import { limited } from "./limited.ts";
 
+/** What everybody's safety hangs on, as a claim does, waits for no connection behind all the rest. */
+export type Lane = "ordinary" | "urgent";
+
 export interface PoolLimits {
-  /** Connections in use and idle together. */
+  /** Connections in use and idle together; one more is kept for what is urgent. */
   readonly maxOpen: number;
   readonly maxIdle: number;
   /** An older connection is closed when it comes back. */
@@ -28,6 +31,11 @@ export interface ServerConnection {
   destroy(): void;
 }
 
+interface Waiter {
+  readonly lane: Lane;
+  readonly wake: () => void;
+}
+
 interface Pooled {
   readonly connection: ServerConnection;
   readonly openedAt: number;
@@ -39,7 +47,7 @@ export class ConnectionPool {
   readonly #openedAt = new Map<ServerConnection, number>();
   #idle: Pooled[] = [];
   #opening = 0;
-  #waiting: (() => void)[] = [];
+  #waiting: Waiter[] = [];
   #isEnded = false;
   #server: string | undefined;
   #incarnation = 0;
@@ -55,14 +63,12 @@ export class ConnectionPool {
   }
 
   /** Throws ConnectionFailure where none can be opened, or none becomes free within `limitMs`. */
-  async acquire(limitMs: number): Promise<ServerConnection> {
+  async acquire(limitMs: number, lane: Lane = "ordinary"): Promise<ServerConnection> {
     const deadline = performance.now() + limitMs;
     for (;;) {
       if (this.#isEnded) throw new ConnectionFailure("the storage is closed", false);
-      const idle = this.#takeIdle();
-      if (idle) return idle;
-      if (this.#openedAt.size + this.#opening < this.#limits.maxOpen) return this.#open();
-      await this.#freed(deadline - performance.now());
+      if (this.#hasRoom(lane)) return this.#takeIdle() ?? this.#open();
+      await this.#freed(deadline - performance.now(), lane);
     }
   }
 
@@ -82,7 +88,7 @@ export class ConnectionPool {
     } else {
       this.#idle.push({ connection, openedAt });
     }
-    this.#waiting.shift()?.();
+    this.#wakeNext();
   }
 
   /** Closes the idle ones now and the others when they come back. */
@@ -90,8 +96,20 @@ export class ConnectionPool {
     this.#isEnded = true;
     for (const { connection } of this.#idle) this.#drop(connection);
     this.#idle = [];
-    for (const wake of this.#waiting) wake();
+    for (const { wake } of this.#waiting) wake();
     this.#waiting = [];
+  }
+
+  #hasRoom(lane: Lane): boolean {
+    const inUse = this.#openedAt.size - this.#idle.length + this.#opening;
+    return inUse < this.#limits.maxOpen + (lane === "urgent" ? 1 : 0);
+  }
+
+  #wakeNext(): void {
+    const urgent = this.#waiting.findIndex(({ lane }) => lane === "urgent");
+    if (urgent < 0 && !this.#hasRoom("ordinary")) return;
+    const [next] = this.#waiting.splice(Math.max(urgent, 0), 1);
+    next?.wake();
   }
 
   /** The one used last: it is warm, and those that are too many grow old. */
@@ -105,6 +123,7 @@ export class ConnectionPool {
 
   async #open(): Promise<ServerConnection> {
     this.#opening += 1;
+    let isOpen = false;
     try {
       const connection = await this.#connect();
       if (this.#isEnded) {
@@ -113,12 +132,11 @@ export class ConnectionPool {
       }
       if (connection.server !== this.#server) this.#moveTo(connection.server);
       this.#openedAt.set(connection, performance.now());
+      isOpen = true;
       return connection;
-    } catch (error) {
-      this.#waiting.shift()?.();
-      throw error;
     } finally {
       this.#opening -= 1;
+      if (!isOpen) this.#wakeNext();
     }
   }
 
@@ -134,14 +152,14 @@ export class ConnectionPool {
     connection.destroy();
   }
 
-  #freed(limitMs: number): Promise<void> {
-    let wake = (): void => undefined;
-    const freed = new Promise<void>((resolve) => {
-      wake = resolve;
-      this.#waiting.push(resolve);
+  #freed(limitMs: number, lane: Lane): Promise<void> {
+    let waiter: Waiter | undefined;
+    const freed = new Promise<void>((wake) => {
+      waiter = { lane, wake };
+      this.#waiting.push(waiter);
     });
     return limited(freed, limitMs, () => {
-      this.#waiting = this.#waiting.filter((waiting) => waiting !== wake);
+      this.#waiting = this.#waiting.filter((waiting) => waiting !== waiter);
       return new ConnectionFailure(
         `no connection became free within the limit of ${this.#limits.maxOpen}`,
         false,

@@ -74,9 +74,10 @@ export async function openDatabase(
   const connections = isPostgres ? postgresPool(address, options) : mysqlPool(address, options);
   try {
     const traits = await greet(address, connections, limitMs);
-    const dialect = isPostgres ? postgresDialect(connections, limitMs) : mysqlDialect(connections, limitMs);
+    const dialectOf = isPostgres ? postgresDialect : mysqlDialect;
     return new Database({
-      dialect,
+      dialect: dialectOf(connections, limitMs, "ordinary"),
+      urgentDialect: dialectOf(connections, limitMs, "urgent"),
       traits,
       name,
       incarnation: () => connections.incarnation,

@@ -4,6 +4,7 @@ import { Kysely } from "kysely";
 import { setTimeout as pause } from "node:timers/promises";
 import { QuantmeshError } from "../domain/errors.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
+import type { Lane } from "./connection-pool.ts";
 import type { Claim } from "../domain/claim.ts";
 import { ClaimWatch } from "./claim-watch.ts";
 import type { DialectTraits } from "./dialect.ts";
@@ -15,6 +16,8 @@ const LONGEST_PAUSE_MS = 50;
 
 export interface DatabaseParts {
   readonly dialect: Dialect;
+  /** For what must not wait behind the rest; none where there is one connection only. */
+  readonly urgentDialect?: Dialect;
   readonly traits: DialectTraits;
   /** Names the database in messages. */
   readonly name: string;
@@ -28,18 +31,20 @@ export class Database {
   readonly traits: DialectTraits;
   readonly name: string;
   readonly #db: Kysely<Schema>;
+  readonly #urgent: Kysely<Schema>;
   readonly #incarnation: () => number;
   readonly #end: () => void;
   readonly #claims = new ClaimWatch();
   readonly #underWay = new Set<Promise<unknown>>();
   #isClosed = false;
 
-  constructor({ dialect, traits, name, incarnation, end }: DatabaseParts) {
+  constructor({ dialect, urgentDialect, traits, name, incarnation, end }: DatabaseParts) {
     this.traits = traits;
     this.name = name;
     this.#incarnation = incarnation;
     this.#end = end;
     this.#db = new Kysely<Schema>({ dialect });
+    this.#urgent = urgentDialect ? new Kysely<Schema>({ dialect: urgentDialect }) : this.#db;
   }
 
   /** The statements are compiled for this database with it; it runs none. */
@@ -63,8 +68,8 @@ export class Database {
   }
 
   /** Reads that each stand alone. Throws STORAGE_UNAVAILABLE, or INVARIANT where the schema refuses a row. */
-  read<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result> {
-    return this.#run(() => this.#patiently(() => work(this.#db)));
+  read<Result>(work: (db: Kysely<Schema>) => Promise<Result>, lane: Lane = "ordinary"): Promise<Result> {
+    return this.#run(() => this.#patiently(() => work(this.#of(lane))));
   }
 
   /**
@@ -95,8 +100,11 @@ export class Database {
   }
 
   /** All of `work` or nothing of it; what it throws rolls back. `work` may run more than once. Throws as `write` does. */
-  transaction<Result>(work: (trx: Transaction<Schema>) => Promise<Result>): Promise<Result> {
-    return this.#run(() => this.#patiently(() => this.#commit(work)));
+  transaction<Result>(
+    work: (trx: Transaction<Schema>) => Promise<Result>,
+    lane: Lane = "ordinary",
+  ): Promise<Result> {
+    return this.#run(() => this.#patiently(() => this.#commit(work, lane)));
   }
 
   /** Reads of one moment: what others write meanwhile is not seen. Throws as `read` does. */
@@ -122,6 +130,7 @@ export class Database {
     this.#isClosed = true;
     await Promise.allSettled(this.#underWay);
     await this.#db.destroy();
+    await this.#urgent.destroy();
     this.#end();
   }
 
@@ -138,14 +147,20 @@ export class Database {
     }
   }
 
-  async #commit<Result>(work: (trx: Transaction<Schema>) => Promise<Result>): Promise<Result> {
+  #of(lane: Lane): Kysely<Schema> {
+    return lane === "urgent" ? this.#urgent : this.#db;
+  }
+
+  async #commit<Result>(work: (trx: Transaction<Schema>) => Promise<Result>, lane: Lane): Promise<Result> {
     let isCommitting = false;
     try {
-      return await this.#db.transaction().execute(async (trx) => {
-        const result = await work(trx);
-        isCommitting = true;
-        return result;
-      });
+      return await this.#of(lane)
+        .transaction()
+        .execute(async (trx) => {
+          const result = await work(trx);
+          isCommitting = true;
+          return result;
+        });
     } catch (error) {
       // A transaction whose end was not asked for ends with nothing stored.
       throw isCommitting && this.#mayHaveWritten(error) ? new LostAnswer(error) : error;

@@ -92,13 +92,15 @@ export class KyselyStorage implements Storage {
   }
 
   listClaims(): Promise<readonly HeldClaim[]> {
-    return this.#database.read((db) =>
-      db
-        .selectFrom("claims")
-        .select(["exchange", "account", "symbol", "holder", "epoch"])
-        .where("token", "<>", NO_TOKEN)
-        .orderBy("symbol")
-        .execute(),
+    return this.#database.read(
+      (db) =>
+        db
+          .selectFrom("claims")
+          .select(["exchange", "account", "symbol", "holder", "epoch"])
+          .where("token", "<>", NO_TOKEN)
+          .orderBy("symbol")
+          .execute(),
+      "urgent",
     );
   }
 

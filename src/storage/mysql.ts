@@ -5,7 +5,7 @@ import mysql from "mysql2/promise";
 import { connectToAny, NoWritesError } from "./connect.ts";
 import type { ConnectPlan, TlsFiles } from "./connect.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
-import type { Answer, ServerConnection } from "./connection-pool.ts";
+import type { Answer, Lane, ServerConnection } from "./connection-pool.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DatabaseFailure, DialectTraits } from "./dialect.ts";
 import type { ServerAddress } from "./dsn.ts";
@@ -72,10 +72,10 @@ export function mysqlPool(address: ServerAddress, { limits, limitMs }: ServerOpt
   return new ConnectionPool(connectToAny(address, connect, isRefusal, limitMs), limits);
 }
 
-export function mysqlDialect(pool: ConnectionPool, limitMs: number): Dialect {
+export function mysqlDialect(pool: ConnectionPool, limitMs: number, lane: Lane): Dialect {
   return {
     createDriver: () =>
-      new ServerDriver(pool, limitMs, ({ isolationLevel, accessMode }) => [
+      new ServerDriver(pool, limitMs, lane, ({ isolationLevel, accessMode }) => [
         ...(isolationLevel === undefined ? [] : [`set transaction isolation level ${isolationLevel}`]),
         `start transaction${accessMode === undefined ? "" : ` ${accessMode}`}`,
       ]),

@@ -7,7 +7,7 @@ import pg from "pg";
 import { connectToAny, NoWritesError } from "./connect.ts";
 import type { ConnectPlan, TlsFiles } from "./connect.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
-import type { Answer, PoolLimits, ServerConnection } from "./connection-pool.ts";
+import type { Answer, Lane, PoolLimits, ServerConnection } from "./connection-pool.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DatabaseFailure, DialectTraits } from "./dialect.ts";
 import type { ServerAddress } from "./dsn.ts";
@@ -61,10 +61,10 @@ export function postgresPool(address: ServerAddress, { limits, limitMs }: Server
   return new ConnectionPool(connectToAny(address, connect, isRefusal, limitMs), limits);
 }
 
-export function postgresDialect(pool: ConnectionPool, limitMs: number): Dialect {
+export function postgresDialect(pool: ConnectionPool, limitMs: number, lane: Lane): Dialect {
   return {
     createDriver: () =>
-      new ServerDriver(pool, limitMs, ({ isolationLevel, accessMode }) => {
+      new ServerDriver(pool, limitMs, lane, ({ isolationLevel, accessMode }) => {
         const isolation = isolationLevel === undefined ? "" : ` isolation level ${isolationLevel}`;
         return [`begin${isolation}${accessMode === undefined ? "" : ` ${accessMode}`}`];
       }),

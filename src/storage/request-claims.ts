@@ -31,7 +31,7 @@ export async function requestClaims(
       for (const [key, answer] of await request(database, trx, some)) found.set(key, answer);
     }
     return found;
-  });
+  }, "urgent");
   return requests.map(({ market }) => {
     const answer = answers.get(keyOf(market));
     if (!answer) throw new Error(`no answer for ${market.symbol}`);

@@ -1,7 +1,7 @@
 /** Kysely's driver for database servers: pooled connections, and a time limit on every statement. */
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from "kysely";
 import { ConnectionFailure } from "./connection-failure.ts";
-import type { ConnectionPool, ServerConnection } from "./connection-pool.ts";
+import type { ConnectionPool, Lane, ServerConnection } from "./connection-pool.ts";
 import { limited } from "./limited.ts";
 import { isRepeated } from "./repeated-query.ts";
 
@@ -11,11 +11,13 @@ export type BeginTransaction = (settings: TransactionSettings) => readonly strin
 export class ServerDriver implements Driver {
   readonly #pool: ConnectionPool;
   readonly #limitMs: number;
+  readonly #lane: Lane;
   readonly #begin: BeginTransaction;
 
-  constructor(pool: ConnectionPool, limitMs: number, begin: BeginTransaction) {
+  constructor(pool: ConnectionPool, limitMs: number, lane: Lane, begin: BeginTransaction) {
     this.#pool = pool;
     this.#limitMs = limitMs;
+    this.#lane = lane;
     this.#begin = begin;
   }
 
@@ -24,7 +26,7 @@ export class ServerDriver implements Driver {
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    return new LentConnection(await this.#pool.acquire(this.#limitMs), this.#limitMs);
+    return new LentConnection(await this.#pool.acquire(this.#limitMs, this.#lane), this.#limitMs);
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {

@@ -1,4 +1,5 @@
 /** Many bots that open at once, on a real database and a simulated market. */
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { soloClaims } from "../../src/coordination/claims.ts";
 import { Turns } from "../../src/coordination/turns.ts";
@@ -36,14 +37,19 @@ describe("bots that are opened at once", () => {
     await storage.close();
   });
 
-  const openAll = async (through: Storage, opened: (account: string) => void): Promise<void> => {
+  const openAll = async (
+    through: Storage,
+    opened: (account: string) => void,
+    replaySpool: () => Promise<void> = async () => undefined,
+  ): Promise<void> => {
     const turns = new Turns(2);
     const { exchange } = market;
     const open = async (account: string, index: number): Promise<void> => {
       const ports = {
         storage: through,
+        replaySpool,
         exchange,
-        claims: soloClaims(storage, "test"),
+        claims: soloClaims(through, "test"),
         balances: undefined,
         log: logInto([]),
         drawBotCode: () => botCode(`testbot${String(index).padStart(3, "0")}`),
@@ -74,6 +80,32 @@ describe("bots that are opened at once", () => {
     expect(before.map((open, index) => index - open)).toSatisfy(
       (loading: number[]) => Math.max(...loading) < 4,
     );
+  });
+
+  it("claim their markets before what the spool has is handed over, and load after it", async () => {
+    const steps: string[] = [];
+    const watched = override(storage, {
+      claim: (key, holder) => {
+        steps.push("claim");
+        return storage.claim(key, holder);
+      },
+      findBot: (key) => {
+        steps.push("load");
+        return storage.findBot(key);
+      },
+    });
+
+    await openAll(
+      watched,
+      () => undefined,
+      async () => {
+        while (steps.filter((step) => step === "claim").length < ACCOUNTS.length) await pause(1);
+        steps.push("replayed");
+      },
+    );
+
+    expect(steps.lastIndexOf("claim")).toBeLessThan(steps.indexOf("replayed"));
+    expect(steps.indexOf("replayed")).toBeLessThan(steps.indexOf("load"));
   });
 
   it("can be read before, which claims nothing", async () => {

@@ -2,6 +2,7 @@
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { SeatClaims } from "../../../src/coordination/seat-claims.ts";
+import { parseMoney } from "../../../src/domain/amounts.ts";
 import type { Claim } from "../../../src/domain/claim.ts";
 import { realClock } from "../../../src/exchange/sim/real-clock.ts";
 import { createStorage } from "../../../src/storage/create-storage.ts";
@@ -15,6 +16,7 @@ import { until } from "./fleet-lab.ts";
 const MARKET = { exchange: "binance", account: "main", symbol: "BTC/USDT" };
 /** What every transaction of an account needs. */
 const ROW_OF_ALL = "select pg_advisory_xact_lock(1)";
+const reading = { asset: "USDT", usable: parseMoney("1"), version: 0 };
 /** After this long the server itself would have ended the sleeper. */
 const SERVER_LIMIT_MS = 5000;
 
@@ -34,7 +36,9 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
   });
   beforeEach(async () => {
     dsn = await server.createDatabase();
-    storage = await createStorage(parseDsn(dsn, "postgres"));
+    storage = await createStorage(parseDsn(dsn, "postgres"), {
+      pool: { maxOpen: 2, maxIdle: 2, maxLifetimeMs: 60_000 },
+    });
     const [answer] = await storage.requestClaims([{ market: MARKET, holder: "old 1", ttlMs: 60_000 }]);
     if (answer?.kind !== "claimed") throw new Error("the market is free");
     held = answer.claim;
@@ -58,9 +62,9 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     client.on("error", () => undefined);
     return client;
   };
-  const waiting = async (): Promise<number> => {
+  const waiting = async (kind = "advisory"): Promise<number> => {
     const { rows } = await sleeper.query<{ waiting: number }>(
-      "select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted",
+      `select count(*)::int as waiting from pg_locks where locktype = '${kind}' and not granted`,
     );
     return rows[0]?.waiting ?? 0;
   };
@@ -127,6 +131,22 @@ describeWithServers(["postgres"], "an owner that falls asleep amid a write under
     expect(claim.epoch).toBe(held.epoch + 1);
     expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS);
     await Promise.all(ends);
+  });
+
+  it("is overtaken also where all that the heir's other connections do waits for it", async () => {
+    const account = { exchange: MARKET.exchange, account: MARKET.account };
+    await storage.openBalances(account, ["USDT"]);
+    await sleeper.query("select 1 from balances for update");
+    const busy = [0, 1].map(() => storage.saveBalances(account, [reading]));
+    while ((await waiting("transactionid")) < 1 || (await waiting("tuple")) < 1);
+    const asked = performance.now();
+
+    const claim = await heir(false).take(MARKET, new AbortController().signal);
+
+    expect(claim.epoch).toBe(held.epoch + 1);
+    expect(performance.now() - asked).toBeLessThan(SERVER_LIMIT_MS);
+    expect(String(brokeOff)).toMatch(/administrator command/);
+    await Promise.all(busy);
   });
 
   it("is left alone for as long as it has a seat", async () => {
