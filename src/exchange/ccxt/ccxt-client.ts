@@ -1,4 +1,5 @@
 /** The part of a ccxt exchange object that the adapter uses; what it answers is checked by whoever reads it. */
+import type { UnreadRecords } from "./unread-records.ts";
 
 export type CcxtParams = Readonly<Record<string, string | number | boolean>>;
 
@@ -38,6 +39,9 @@ export interface CcxtClient {
   number: unknown;
   /** The time that requests are signed with, ms. */
   nonce: () => number;
+  /** What its streams have told of the account's orders, and of its trades. */
+  orders: UnreadRecords;
+  myTrades: UnreadRecords;
   handleErrors: HandleErrors;
   /** Called with the headers of each request just before it is sent; what it returns is sent. */
   setHeaders: (headers: CcxtRecord) => CcxtRecord;

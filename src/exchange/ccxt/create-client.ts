@@ -5,6 +5,7 @@ import type { CcxtClient, CcxtRecord, HandleErrors } from "./ccxt-client.ts";
 import type { Dialect } from "./dialect.ts";
 import { ExchangeReply } from "./exchange-reply.ts";
 import { loadCcxt } from "./load-ccxt.ts";
+import { UnreadRecords } from "./unread-records.ts";
 
 export interface Keys {
   readonly apiKey: Secret;
@@ -34,8 +35,6 @@ export interface Answer {
   readonly sentAt: number | undefined;
 }
 
-/** More than an exchange tells in one burst; ccxt drops what is beyond it. */
-const CACHED_EVENTS = 20_000;
 /** The list of all markets is long. */
 const LOADING_TIMEOUT_MS = 30_000;
 
@@ -51,14 +50,14 @@ export async function createClient(options: ClientOptions): Promise<CcxtClient> 
     timeout: LOADING_TIMEOUT_MS,
     options: {
       maxRetriesOnFailure: 0,
-      ordersLimit: CACHED_EVENTS,
-      tradesLimit: CACHED_EVENTS,
       // How long to wait before a stream is opened again is decided by who watches it.
       ws: { backoff: { base: 0 } },
       ...dialect.options,
     },
   });
   client.number = String;
+  client.orders = new UnreadRecords();
+  client.myTrades = new UnreadRecords();
   client.nonce = options.now;
   const sentAt = new WeakMap<CcxtRecord, number>();
   client.setHeaders = (headers) => {
