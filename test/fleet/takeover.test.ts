@@ -101,6 +101,8 @@ describeWithServers(
       const claims: number[] = [];
       const orders: number[] = [];
       const warm: number[] = [];
+      /** Until the last claim of each kill. */
+      const last: number[] = [];
       for (let kill = 0; kill < scaled(20); kill += 1) {
         const busy = await owners();
         const victim = busy[Math.floor(random() * busy.length)];
@@ -117,7 +119,9 @@ describeWithServers(
         warm.push((await lab.firstOrder(heir, killed)) - killed);
         const news = (event: string) =>
           heir.command.lines.slice(heard).filter((line) => line.event === event);
-        claims.push(...news("bot.claimed").map((line) => timeOf(line) - killed));
+        const claimed = news("bot.claimed").map((line) => timeOf(line) - killed);
+        claims.push(...claimed);
+        last.push(Math.max(...claimed));
         await until(() => news("bot.trading").length >= count, 60_000);
         orders.push(...news("bot.trading").map((line) => timeOf(line) - killed));
         const after = await epochs();
@@ -151,7 +155,7 @@ describeWithServers(
         await back.command.line(({ event }) => event === "instance.started", 60_000);
       }
       console.log(
-        `killed: claims ${summarize(claims)}; reconciled and trading ${summarize(orders)}; ` +
+        `killed: claims ${summarize(claims)} (the last of each kill: ${last.join(" ")}); reconciled and trading ${summarize(orders)}; ` +
           `first order with a warm standby ${summarize(warm)}, with a cold start ${summarize(cold)}`,
       );
     });
@@ -214,14 +218,15 @@ describeWithServers(
     });
 
     const restart = async (instance: FleetInstance): Promise<readonly number[]> => {
+      const asked = Date.now();
       instance.command.kill("SIGTERM");
       const { code } = await instance.command.ended;
       expect(code).toBe(0);
       await until(async () => sum(await lab.holders()) === SYMBOLS, 60_000);
       // Claimed is not yet trading.
-      const given = handedOver(instance);
+      const given = handedOver(instance, asked);
       await until(() => pausesOf(fleet, given).length === given.length, 60_000).catch((error: unknown) => {
-        throw new Error(`${String(error)}\n${newsOfUntraded(fleet, instance)}`);
+        throw new Error(`${String(error)}\n${newsOfUntraded(fleet, given)}`);
       });
       const pauses = pausesOf(fleet, given);
       const again = lab.start(instance.id, instance.options);
@@ -300,24 +305,31 @@ function pausesOf(fleet: readonly FleetInstance[], given: readonly LogLine[]): r
   });
 }
 
-/** What all have said since then of the symbols that `left` handed over and nobody trades. */
-function newsOfUntraded(fleet: readonly FleetInstance[], left: FleetInstance): string {
-  const news = handedOver(left)
+/** What all have said since then of the symbols that were handed over and nobody trades. */
+function newsOfUntraded(fleet: readonly FleetInstance[], given: readonly LogLine[]): string {
+  const news = given
     .filter((line) => pausesOf(fleet, [line]).length === 0)
-    .flatMap((given) =>
+    .flatMap((one) =>
       fleet.flatMap(({ id, command }) =>
         command.lines
-          .filter((line) => line["symbol"] === given["symbol"] && timeOf(line) >= timeOf(given))
+          .filter((line) => line["symbol"] === one["symbol"] && timeOf(line) >= timeOf(one))
           .map((line) => `${id} ${JSON.stringify(line)}`),
       ),
     );
   return news.join("\n");
 }
 
-/** The last handover of each of its symbols. */
-function handedOver({ command }: FleetInstance): readonly LogLine[] {
-  const lines = command.lines.filter(({ event }) => event === "bot.handing_over");
-  return [...new Map(lines.map((line) => [line["symbol"], line])).values()];
+/** What it gave away from `since` on of what it traded: to let go of what another trades all the while pauses nothing. */
+function handedOver({ command }: FleetInstance, since: number): readonly LogLine[] {
+  const traded = new Set<unknown>();
+  const given: LogLine[] = [];
+  for (const line of command.lines) {
+    if (line.event === "seat.lost") traded.clear();
+    if (line.event === "bot.trading") traded.add(line["symbol"]);
+    if (line.event === "bot.handing_over" && traded.delete(line["symbol"]) && timeOf(line) >= since)
+      given.push(line);
+  }
+  return given;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
