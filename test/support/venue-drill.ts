@@ -33,6 +33,8 @@ export interface VenueDrill {
 }
 
 const START_TRIES = 200;
+/** A venue that has refused so many starts in a row is on its way to recover: its switches strike half as often. */
+const TRIES_UNTIL_BETTER = 50;
 const SETTLE_LIMIT_MS = 60_000;
 const LOOK_MS = 50;
 const REQUEST_WINDOW_MS = 500;
@@ -92,7 +94,10 @@ export async function runVenueDrill(drill: VenueDrill): Promise<readonly KeptLin
       if (move === restartAt) {
         // The market stands still while the bot is down.
         await life.end();
-        life = await startLife(config, lines);
+        life = await startLife(config, lines, async (times) => {
+          await venue.admin.faults(drill.faults.map((fault) => weakened(fault, times)));
+        });
+        await venue.admin.faults(drill.faults);
       }
       const share = random() < 0.2 ? 0.5 : 1;
       await venue.admin.move(market.symbol, (92 + Math.floor(random() * 1_600) / 100).toFixed(2), share);
@@ -119,8 +124,19 @@ interface Life {
   end(): Promise<void>;
 }
 
-/** A start that an unavailable exchange refuses is tried again, as whoever supervises the process would. */
-async function startLife(config: Config, lines: KeptLine[]): Promise<Life> {
+function weakened(fault: VenueFault, times: number): VenueFault {
+  return { ...fault, probability: (fault.probability ?? 1) * 0.5 ** times };
+}
+
+/**
+ * A start that an unavailable exchange refuses is tried again, as whoever supervises the process would; `getBetter` is
+ * called each time that this has gone on for long.
+ */
+async function startLife(
+  config: Config,
+  lines: KeptLine[],
+  getBetter?: (times: number) => Promise<void>,
+): Promise<Life> {
   for (let tries = 1; ; tries += 1) {
     try {
       const instance = await startInstance(config, logInto(lines));
@@ -138,6 +154,7 @@ async function startLife(config: Config, lines: KeptLine[]): Promise<Life> {
     } catch (error) {
       if (policyFor(error) !== "backOff" || tries >= START_TRIES) throw error;
       lines.push({ event: "drill.start_refused", fields: { error } });
+      if (tries % TRIES_UNTIL_BETTER === 0) await getBetter?.(tries / TRIES_UNTIL_BETTER);
       await pause(50);
     }
   }
